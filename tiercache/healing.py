@@ -1,0 +1,66 @@
+"""Redis is back: make good what was changed meanwhile, and only then trust it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .exceptions import RedisAway
+from .health import Health
+from .keys import matcher
+from .memory import MemoryTier
+from .steps import Probe, Remove, Scan, Step
+
+AT_ONCE = 500
+"""Journaled keys that are removed in one step."""
+
+PROBES = 2
+"""What the server had not read when it fell silent, it reads between one probe and the next."""
+
+
+def heal(health: Health, memory: MemoryTier, ask: Callable[[Step], Any], probe_key: str) -> None:
+    """See whether Redis is back; if so, remove what is journaled, drop all copies, close.
+
+    In this order, so nobody reads from Redis what an outage has made untrue. Where it is not
+    back, or goes away again, the next probe is put off and the journal keeps what is left.
+
+    Args:
+        health: whether Redis is asked; its breakers are closed at the end.
+        memory: all of it is dropped in the step that closes them.
+        ask: carries a step out, whatever the breakers say.
+        probe_key: a key that nobody else uses.
+    """
+    healed = False
+    try:
+        for _ in range(PROBES):
+            ask(Probe(probe_key))
+        while not health.recovered(memory.invalidate_all):
+            _make_good(health, ask)
+        healed = True
+    except RedisAway:
+        pass  # as before
+    finally:
+        if not healed:
+            health.probe_failed()
+
+
+def _make_good(health: Health, ask: Callable[[Step], Any]) -> None:
+    """Remove some of what is journaled: keys first, then all under one pattern."""
+    keys = health.journal.some_keys(AT_ONCE)
+    pattern = health.journal.a_pattern()
+    if keys:
+        ask(Remove(keys))
+        health.made_good(keys)
+    elif pattern is not None:
+        _remove_all(pattern, ask)
+        health.made_good(pattern=pattern)
+
+
+def _remove_all(pattern: str, ask: Callable[[Step], Any]) -> None:
+    match, cursor = matcher(pattern), 0
+    while True:
+        cursor, found = ask(Scan(cursor, pattern, AT_ONCE))
+        if keys := tuple(filter(match, found)):
+            ask(Remove(keys))
+        if not cursor:
+            return

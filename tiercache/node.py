@@ -1,0 +1,297 @@
+"""What a process holds once per store: the memory tier, the ways to Redis, and who tends them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import keeper
+from .codec import Codec
+from .entry import Entry
+from .exceptions import RedisAway, Undecodable
+from .flows import Flows
+from .healing import heal
+from .health import Health, State
+from .memory import MemoryTier
+from .options import Options
+from .stats import Calls, Stats
+from .steps import Flow, Step
+
+if TYPE_CHECKING:
+    from .aremote import AsyncRemote
+    from .remote import Remote
+
+logger = logging.getLogger("tiercache")
+
+ROUND = 30
+"""Seconds in which the sweep goes once round the memory tier."""
+
+LEAST_SWEPT = 256
+"""Entries that each step of the sweep looks at, at the least."""
+
+MOST_REPORTED = 32
+"""Kinds of undecodable values that are logged, once each."""
+
+_T = TypeVar("_T")
+_NOTHING: dict[str, Entry] = {}
+
+
+class Shelf:
+    """Where the hit path looks: the memory tier's entries, or nothing while it must not.
+
+    Attributes:
+        entries: entries by full key, to be read without a lock.
+    """
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: dict[str, Entry]) -> None:
+        self.entries = entries
+
+
+class Node:
+    """One store in one process. Thread-safe; made on first use, after any fork.
+
+    Args:
+        name: the store as logs call it, without secrets.
+        options: those of the alias that was first.
+        codec: the store's value format.
+        pool: returns redis-py's pool for the store's server; None for memory alone.
+
+    Attributes:
+        id: this node among all that share the store; another after a fork.
+        shelf: where hits are looked up.
+        strict_shelf: the same for those who would rather see an error than a node-local answer.
+    """
+
+    def __init__(
+        self, name: str, options: Options, codec: Codec, pool: Callable[[], Any] | None
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.codec = codec
+        self.clock = time.monotonic
+        self.memory = MemoryTier(
+            policy=options.policy,
+            max_entries=options.max_entries,
+            max_bytes=options.max_bytes,
+            max_entry_bytes=options.max_entry_bytes,
+            clock=self.clock,
+        )
+        self.shelf = Shelf(self.memory.entries)
+        self.strict_shelf = Shelf(self.memory.entries)
+        self._pool = pool
+        self._calls: dict[str | None, Calls] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self.id = secrets.token_hex(8)
+        self.health = Health(self.clock, self._state_changed)
+        self._lock = threading.Lock()
+        self._errors: dict[str, int] = {}
+        self._reported: set[str] = set()
+        self._remote: Remote | None = None
+        self._aremotes: dict[asyncio.AbstractEventLoop, AsyncRemote] = {}
+        self._tended = False
+        self.strict_shelf.entries = self.memory.entries
+
+    # For the faces
+
+    def flows(self, alias: str | None, *, raises: bool) -> Flows:
+        """Return the operations for one alias; its counters are those of all its faces."""
+        return Flows(
+            memory=self.memory,
+            codec=self.codec,
+            calls=self.calls(alias),
+            raises=raises,
+            cap=self.options.memory_timeout,
+            clock=self.clock,
+            undecodable=self._report_undecodable,
+        )
+
+    def calls(self, alias: str | None) -> Calls:
+        """Return the counters of one alias."""
+        return self._calls.setdefault(alias, Calls())
+
+    def run(self, flow: Flow[_T], budget: float) -> _T:
+        """Drive a flow to its end; each call spends `budget` seconds on Redis at the most."""
+        if not self._tended:
+            self._have_it_tended()
+        try:
+            step = next(flow)
+            deadline = time.monotonic() + budget
+            while True:
+                try:
+                    answer = self._perform(step, deadline)
+                except BaseException as exc:  # noqa: BLE001 - the flow decides, and cleans up
+                    step = flow.throw(exc)
+                else:
+                    step = flow.send(answer)
+                if step.paced:
+                    deadline = time.monotonic() + budget
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+
+    async def arun(self, flow: Flow[_T], budget: float) -> _T:
+        """Drive a flow to its end on the running event loop."""
+        if not self._tended:
+            self._have_it_tended()
+        try:
+            step = next(flow)
+            deadline = time.monotonic() + budget
+            while True:
+                try:
+                    answer = await self._aperform(step, deadline)
+                except BaseException as exc:  # noqa: BLE001 - the flow decides, and cleans up
+                    step = flow.throw(exc)
+                else:
+                    step = flow.send(answer)
+                if step.paced:
+                    deadline = time.monotonic() + budget
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+
+    def stats(self, alias: str | None) -> Stats:
+        """Return a snapshot: the alias's calls, the store's memory and errors."""
+        calls = self.calls(alias)
+        with self._lock:
+            errors = MappingProxyType(dict(self._errors))
+        return Stats(
+            **{name: getattr(calls, name) for name in Calls.__slots__},
+            evictions=MappingProxyType(self.memory.evictions),
+            errors=errors,
+            timeouts=errors.get("timeout", 0),
+            entries=len(self.memory),
+            bytes=self.memory.bytes,
+            state=self.health.state if self._pool else "alone",
+            opened=self.health.reads.opened + self.health.writes.opened,
+            journaled=len(self.health.journal),
+        )
+
+    # Steps
+
+    def _perform(self, step: Step, deadline: float) -> Any:
+        self._admit(step)
+        try:
+            answer = self._the_remote().perform(step, deadline)
+        except RedisAway as away:
+            self._failed(step, away)
+            raise
+        self.health.succeeded(step)
+        return answer
+
+    async def _aperform(self, step: Step, deadline: float) -> Any:
+        self._admit(step)
+        try:
+            answer = await self._the_aremote().perform(step, deadline)
+        except RedisAway as away:
+            self._failed(step, away)
+            raise
+        self.health.succeeded(step)
+        return answer
+
+    def _admit(self, step: Step) -> None:
+        if self._pool is None:
+            raise RedisAway("alone", "this cache has no Redis tier")
+        if self.health.refuses(step):
+            raise RedisAway("open", f"Redis of {self.name} is away ({self.health.reason})")
+
+    def _failed(self, step: Step, away: RedisAway) -> None:
+        with self._lock:
+            self._errors[away.kind] = self._errors.get(away.kind, 0) + 1
+        self.health.failed(step, away)
+
+    def _the_remote(self) -> Remote:
+        remote = self._remote
+        if remote is None:
+            from .remote import Remote
+
+            with self._lock:
+                assert self._pool is not None  # noqa: S101 - `_admit` has seen it
+                remote = self._remote = self._remote or Remote(self._pool())
+        return remote
+
+    def _the_aremote(self) -> AsyncRemote:
+        loop = asyncio.get_running_loop()
+        remote = self._aremotes.get(loop)
+        if remote is None:
+            from .aremote import AsyncRemote
+
+            assert self._pool is not None  # noqa: S101 - `_admit` has seen it
+            remote = AsyncRemote(self._pool())
+            with self._lock:
+                # A loop that is closed is never run again; its client went with it.
+                ended = [other for other in self._aremotes if other.is_closed()]
+                for other in ended:
+                    del self._aremotes[other]
+                self._aremotes[loop] = remote
+        return remote
+
+    # In the background
+
+    def tend(self) -> float | None:
+        """Sweep a part of the memory tier, and see whether Redis is back if it was away."""
+        self.memory.sweep(max(LEAST_SWEPT, len(self.memory) // ROUND))
+        if self.health.probe_due(self.clock()):
+            heal(self.health, self.memory, self._ask, f"tiercache:probe:{self.id}")
+        due = self.health.next_probe()
+        return None if due is None else max(due - self.clock(), 0.0)
+
+    def _ask(self, step: Step) -> Any:
+        return self._the_remote().perform(step, time.monotonic() + self.options.time_budget)
+
+    def _have_it_tended(self) -> None:
+        keeper.keeper.look_after(self)
+        self._tended = True
+
+    def _state_changed(self, state: State) -> None:
+        self.strict_shelf.entries = self.memory.entries if state == "up" else _NOTHING
+        extra: Mapping[str, object] = {"store": self.name, "state": state}
+        if state == "up":
+            logger.info("tiercache.redis.back: %s answers again", self.name, extra=extra)
+            return
+        logger.warning(
+            "tiercache.redis.%s: %s (%s); memory alone answers what it cannot",
+            state,
+            self.name,
+            self.health.reason,
+            extra=extra,
+        )
+        keeper.keeper.wake()
+
+    def _report_undecodable(self, key: str, error: Undecodable) -> None:
+        kind = type(error.__cause__).__name__
+        if kind in self._reported or len(self._reported) >= MOST_REPORTED:
+            return
+        self._reported.add(kind)
+        logger.warning(
+            "tiercache.undecodable: %r of %s is a miss: %s; further ones like it are counted only",
+            key,
+            self.name,
+            error,
+            extra={"store": self.name},
+        )
+
+    def close(self) -> None:
+        """Drop everything and close what is idle; the node is not used any more."""
+        self.memory.invalidate_all()
+        if self._remote is not None:
+            self._remote.close()
+
+    def reset_after_fork(self) -> None:
+        """In a child: nothing held, no connection, no lock of the parent's."""
+        self.memory.reset_after_fork()
+        namespaces, remote = self.health.journal.namespaces, self._remote
+        self._begin()
+        self.health.journal.namespaces = namespaces
+        if remote is not None:
+            remote.reset_after_fork()
+            self._remote = remote

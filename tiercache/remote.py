@@ -1,0 +1,230 @@
+"""The synchronous sender of commands: borrow a connection, send, read, within the time budget.
+
+Connections are redis-py's, made by django-redis's connection factory; what is spared is the
+way to them: a pool's bookkeeping on each borrowing, and one send and one read per command.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import ResponseError
+from redis.retry import Retry
+
+from . import wire
+from .exceptions import RedisAway
+from .steps import Call, Step
+from .trouble import FAILURES, away
+
+SHORTEST_WAIT = 0.001
+"""Seconds that a socket operation gets at the least: to wait for 0 s means not to wait at all."""
+
+
+class Remote:
+    """Carries out steps on one server. Thread-safe.
+
+    Args:
+        pool: redis-py's pool, which makes the connections and limits how many there are.
+    """
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        pool.connection_class = _bounded(pool.connection_class)
+        self._pool = pool
+        self._idle: deque[Any] = deque()
+
+    def perform(self, step: Step, deadline: float) -> Any:
+        """Carry out a step by the deadline (`time.monotonic()`) and return its answer.
+
+        Raises:
+            RedisAway: Redis did not serve it; it may have been carried out all the same.
+            redis.exceptions.ResponseError: the command does not fit what is under the key.
+        """
+        with self._connection(deadline) as connection:
+            if isinstance(step, Call):
+                return step.function(_Client(connection, self._pool))
+            sent = wire.commands(step)
+            replies = _exchange(connection, sent)
+            unknown = wire.unknown_scripts(sent, replies)
+            if unknown:
+                again = _exchange(connection, [command for _, command in unknown])
+                for (position, _), reply in zip(unknown, again, strict=True):
+                    replies[position] = reply
+            return wire.answer(step, replies)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now; they open again when they are needed."""
+        for connection in tuple(self._idle):
+            connection.disconnect()
+
+    def reset_after_fork(self) -> None:
+        """Forget the parent's connections without a word to the server, which is still theirs."""
+        self._idle = deque()
+        self._pool.reset()
+
+    @contextmanager
+    def _connection(self, deadline: float) -> Iterator[Any]:
+        connection, broken = None, True
+        try:
+            connection = self._borrow(deadline)
+            yield connection
+            broken = False
+        except FAILURES as exc:
+            connected = connection is not None
+            trouble = away(exc, connected=connected)
+            if trouble is None:
+                # A refused command leaves the connection as good as it was.
+                broken = not isinstance(exc, ResponseError)
+                raise
+            broken = trouble.kind not in RedisAway.WRITES_ONLY - {"readonly"}
+            raise trouble from exc
+        finally:
+            if connection is not None:
+                self._give_back(connection, broken=broken)
+
+    def _borrow(self, deadline: float) -> Any:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = cast("Any", self._pool.make_connection())
+            # One place decides what a failure means, and that is not a retry with its pauses.
+            connection.retry = Retry(NoBackoff(), 0)
+        connection.deadline = deadline
+        try:
+            if connection.is_stale():
+                connection.disconnect()
+                connection.connect()
+        except BaseException:
+            self._give_back(connection, broken=True)
+            raise
+        return connection
+
+    def _give_back(self, connection: Any, *, broken: bool) -> None:
+        connection.deadline = None
+        if broken:
+            # It can be connected anew, so it stays ours; whoever borrows prefers another.
+            connection.disconnect()
+            self._idle.appendleft(connection)
+        else:
+            self._idle.append(connection)
+
+
+def _exchange(connection: Any, commands: list[wire.Command]) -> list[Any]:
+    """Send commands at once and read one reply for each; a refusal is a reply as well."""
+    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    replies = []
+    for _ in commands:
+        try:
+            replies.append(connection.read_response(disconnect_on_error=False))
+        except ResponseError as exc:
+            replies.append(exc)
+    return replies
+
+
+class _Client(Redis):
+    """A redis-py client on one borrowed connection, for django-redis's data-structure calls."""
+
+    def __init__(self, connection: Any, pool: ConnectionPool) -> None:
+        super().__init__(connection_pool=pool)
+        self._borrowed = connection
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        self._borrowed.send_command(*args, check_health=False)
+        return self.parse_response(  # type: ignore[no-untyped-call]
+            self._borrowed, args[0], **options
+        )
+
+
+class _Deadline:
+    """What a connection class is given so that nothing it does outlasts its deadline.
+
+    redis-py's time-outs hold for each socket operation: a handshake has five, a trickling reply
+    has any number. With a deadline set, each gets what is left of it.
+    """
+
+    deadline: float | None = None
+    _poll: Any = None
+
+    def _connect(self) -> Any:
+        sock = super()._connect()  # type: ignore[misc]
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        return _Socket(sock, self)
+
+    def is_stale(self) -> bool:
+        """Tell whether an idle connection was closed by the server, or holds unread data."""
+        return self._sock is None or bool(self._poll.poll(0))  # type: ignore[attr-defined]
+
+    def left(self, otherwise: float | None) -> float | None:
+        """Seconds that the next socket operation may take."""
+        if self.deadline is None:
+            return otherwise
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time budget is used up")
+        return max(left, SHORTEST_WAIT)
+
+    @property
+    def socket_timeout(self) -> float | None:
+        return self.left(self._socket_timeout)
+
+    @socket_timeout.setter
+    def socket_timeout(self, seconds: float | None) -> None:
+        self._socket_timeout = seconds
+
+    @property
+    def socket_connect_timeout(self) -> float | None:
+        return self.left(self._socket_connect_timeout)
+
+    @socket_connect_timeout.setter
+    def socket_connect_timeout(self, seconds: float | None) -> None:
+        self._socket_connect_timeout = seconds
+
+
+class _Socket:
+    """A socket whose every wait ends by its connection's deadline."""
+
+    __slots__ = ("_owner", "_sock")
+
+    def __init__(self, sock: Any, owner: _Deadline) -> None:
+        self._sock = sock
+        self._owner = owner
+
+    def sendall(self, data: bytes) -> None:
+        if self._owner.deadline is not None:
+            self._sock.settimeout(self._owner.left(None))
+        self._sock.sendall(data)
+
+    def recv_into(self, *args: Any) -> int:
+        if self._owner.deadline is not None:
+            self._sock.settimeout(self._owner.left(None))
+        return cast("int", self._sock.recv_into(*args))
+
+    def recv(self, *args: Any) -> bytes:
+        if self._owner.deadline is not None:
+            self._sock.settimeout(self._owner.left(None))
+        return cast("bytes", self._sock.recv(*args))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+_classes: dict[type[AbstractConnection], type[AbstractConnection]] = {}
+
+
+def _bounded(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
+    """Return the connection class with a deadline."""
+    if issubclass(connection_class, _Deadline):
+        return connection_class
+    if connection_class not in _classes:
+        _classes[connection_class] = type(
+            f"Bounded{connection_class.__name__}", (_Deadline, connection_class), {}
+        )
+    return _classes[connection_class]

@@ -1,0 +1,49 @@
+"""Which tier answered: for a response header, a log line, a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+Tier = Literal["memory", "redis", "miss"]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the look-ups in a `watch` block found.
+
+    Attributes:
+        tier: where the last look-up found its value; "miss" if nowhere, None before the first.
+    """
+
+    tier: Tier | None = None
+
+
+_current: ContextVar[Seen | None] = ContextVar("tiercache_seen", default=None)
+
+watching = 0
+"""How many `watch` blocks are open in this process; while none is, look-ups note nothing."""
+
+
+@contextmanager
+def watch() -> Iterator[Seen]:
+    """Tell which tier answered the single-key look-ups made in this block, in this context."""
+    global watching  # noqa: PLW0603 - read by every memory hit, so it must be no more than a number
+    seen = Seen()
+    token = _current.set(seen)
+    watching += 1
+    try:
+        yield seen
+    finally:
+        watching -= 1
+        _current.reset(token)
+
+
+def note(tier: Tier) -> None:
+    """Tell the block that watches this context, if one does, which tier answered."""
+    seen = _current.get()
+    if seen is not None:
+        seen.tier = tier

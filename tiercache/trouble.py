@@ -1,0 +1,56 @@
+"""Where redis-py's and the socket's errors become ours."""
+
+from __future__ import annotations
+
+import redis.exceptions as errors
+from redis.sentinel import MasterNotFoundError
+
+from .exceptions import RedisAway
+
+FAILURES = (errors.RedisError, errors.ChildDeadlockedError, OSError, TimeoutError)
+"""What redis-py and the sockets under it raise."""
+
+# The first that fits counts, so the special come before the general.
+_BY_TYPE: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "timeout"),
+    (errors.TimeoutError, "timeout"),
+    (errors.MaxConnectionsError, "connections"),
+    (errors.BusyLoadingError, "loading"),
+    (errors.AuthenticationError, "auth"),
+    (errors.AuthorizationError, "auth"),
+    (errors.AuthenticationWrongNumberOfArgsError, "auth"),
+    (errors.NoPermissionError, "auth"),
+    (errors.ExternalAuthProviderError, "auth"),
+    (errors.ReadOnlyError, "readonly"),
+    (errors.OutOfMemoryError, "full"),
+    (errors.ClusterDownError, "down"),
+    (errors.TryAgainError, "down"),
+    (MasterNotFoundError, "down"),
+    (errors.InvalidResponse, "closed"),
+    (errors.ChildDeadlockedError, "connections"),
+)
+
+_BY_CODE = {
+    "MISCONF": "unwritable",
+    "NOREPLICAS": "unwritable",
+    "BUSY": "busy",
+    "UNBLOCKED": "closed",
+}
+
+
+def away(exc: BaseException, *, connected: bool) -> RedisAway | None:
+    """Say what an error means for the Redis tier, None if it is no outage but a wrong command.
+
+    Args:
+        exc: one of `FAILURES`.
+        connected: whether the connection had been made when it was raised.
+    """
+    for kind_of_error, kind in _BY_TYPE:
+        if isinstance(exc, kind_of_error):
+            return RedisAway(kind, str(exc))
+    if isinstance(exc, errors.ResponseError):
+        code = str(exc).partition(" ")[0]
+        return RedisAway(_BY_CODE[code], str(exc)) if code in _BY_CODE else None
+    if isinstance(exc, errors.ConnectionError | OSError):
+        return RedisAway("closed" if connected else "refused", str(exc))
+    return None
