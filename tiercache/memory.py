@@ -5,23 +5,15 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from itertools import islice
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from tiercache.entry import DEAD, MISSING, OVERHEAD, Copy, Entry, Missing
-from tiercache.policies import POLICIES
+from tiercache.bounded import REASONS, Bounded
+from tiercache.entry import DEAD, MISSING, Copy, Entry, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tiercache.policies import Policy
-
-REASONS: Final = ("entries", "bytes", "expired", "too_large")
-"""Why a copy was evicted or refused.
-
-`"entries"` and `"bytes"`: that bound asked for room. `"expired"`: it was swept, or replaced, after
-its deadline. `"too_large"`: it was refused, since it accounts for more than `max_entry_bytes`.
-"""
+__all__ = ["REASONS", "SLICE", "STRIPES", "MemoryTier"]
 
 STRIPES: Final = 1024
 """Epochs per tier: a change to one key voids the tickets of the keys that share its stripe."""
@@ -30,7 +22,7 @@ SLICE: Final = 128
 """Entries that one hold of the lock deals with at most, where many are dealt with."""
 
 
-class MemoryTier:
+class MemoryTier(Bounded):
     """The bounded store inside one process, kept coherent by tickets.
 
     - Never, as any thread could see it, are there more than `max_entries` entries or more than
@@ -52,10 +44,6 @@ class MemoryTier:
     Tickets (docs/architecture.md has the protocol): each stripe of keys has an epoch that only
     grows, and one more is common to all. A ticket is their sum as read. It is valid while the sum
     is the same, which means that neither grew.
-
-    Attributes:
-        entries: the entries by key, expired ones included until they are swept; the same
-            dictionary for the tier's whole life. Anyone may read it, nobody else may change it.
     """
 
     def __init__(
@@ -67,61 +55,19 @@ class MemoryTier:
         max_entry_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with nothing held.
-
-        Args:
-            policy: who leaves when the tier is full, a name from `POLICIES`.
-            max_entries: how many entries there may be, at least 1.
-            max_bytes: how many accounted bytes there may be, at least 1.
-            max_entry_bytes: an entry that accounts for more is not held.
-            clock: seconds from any fixed point, never going back; deadlines are readings of it.
-
-        Raises:
-            ValueError: the policy is unknown, or a bound is below 1.
-        """
-        if policy not in POLICIES:
-            raise ValueError(f"unknown policy {policy!r}; valid names: {', '.join(POLICIES)}")
-        if min(max_entries, max_bytes, max_entry_bytes) < 1:
-            raise ValueError(
-                f"bounds must be at least 1, not {max_entries=}, {max_bytes=}, {max_entry_bytes=}"
-            )
-        self.entries: dict[str, Entry] = {}
-        self._clock = clock
-        self._max_entries = max_entries
-        self._max_bytes = max_bytes
-        self._max_entry_bytes = min(max_entry_bytes, max_bytes)
-        self._policy_type = POLICIES[policy]
-        self._entry_type = self._policy_type.entry_type
+        """Begin with nothing held; arguments and errors are those of `Bounded`."""
+        super().__init__(
+            policy=policy,
+            max_entries=max_entries,
+            max_bytes=max_bytes,
+            max_entry_bytes=max_entry_bytes,
+            clock=clock,
+        )
         self._epochs = [0] * STRIPES
         self._epoch_of_all = 0
         self._era = 0
-        self._begin_empty()
-
-    def _begin_empty(self) -> None:
-        self._lock = Lock()
-        self._bytes = 0
-        self._evictions = dict.fromkeys(REASONS, 0)
-        self._policy = self._make_policy()
-        self._round = self._policy.round()
-
-    def _make_policy(self) -> Policy:
-        room = max(1, min(self._max_entries, self._max_bytes // OVERHEAD))
-        return self._policy_type(room, self._lock)
 
     # What is there
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes accounted for: values, keys and `OVERHEAD` for each entry."""
-        return self._bytes
-
-    @property
-    def evictions(self) -> dict[str, int]:
-        """How many copies went or were refused, by reason (see `REASONS`): a snapshot."""
-        return dict(self._evictions)
 
     def fresh(self, key: str) -> Entry | None:
         """Return the key's entry if it is fresh, and mark it as used: a hit."""
@@ -350,76 +296,8 @@ class MemoryTier:
             with suppress(AttributeError):  # the one that was being linked may lack them
                 del entry.before, entry.after
 
-    # Under the lock
-
     def _raise_epoch(self, key: str) -> None:
         self._epochs[hash(key) % STRIPES] += 1
-
-    def _hold(self, entry: Entry, now: float) -> bool:
-        """Put an entry in, for the one that its key has; False, and none is left, if it may not."""
-        old = self.entries.get(entry.key)
-        if entry.size > self._max_entry_bytes or entry.deadline <= now:
-            if entry.deadline > now:
-                self._evictions["too_large"] += 1
-            self._discard(entry.key, now)
-            return False
-        while bound := self._exceeded(entry, old):
-            self._drop(self._policy.victim())
-            self._evictions[bound] += 1
-        if old is None or old.queue is None:
-            self._policy.add(entry)
-            self._bytes += entry.size
-            self.entries[entry.key] = entry
-            return True
-        entry.key = old.key  # the dictionary keeps the string it has: let there be only one
-        self._policy.replace(old, entry)
-        self._bytes += entry.size - old.size
-        self.entries[entry.key] = entry
-        self._evictions["expired"] += old.deadline <= now
-        old.deadline = DEAD  # after the dictionary has the new one, see fresh()
-        return True
-
-    def _exceeded(self, entry: Entry, old: Entry | None) -> str | None:
-        """The bound that would be broken by `entry` in the place of `old`."""
-        after = self._bytes + entry.size
-        if old is not None and old.queue is not None:
-            after -= old.size
-        elif len(self.entries) >= self._max_entries:
-            return "entries"
-        return "bytes" if after > self._max_bytes else None
-
-    def _discard(self, key: str, now: float) -> bool:
-        """Drop the key's entry, if it has one; return whether that was fresh."""
-        entry = self.entries.get(key)
-        if entry is None:
-            return False
-        fresh = now < entry.deadline
-        self._drop(entry)
-        return fresh
-
-    def _drop(self, entry: Entry) -> None:
-        """Take an entry out of the dictionary and its queue, and mark it as gone."""
-        del self.entries[entry.key]
-        self._bytes -= entry.size
-        if entry.queue is not None:
-            entry.queue.unlink(entry)
-        entry.deadline = DEAD  # after the dictionary has forgotten it, see fresh()
-
-    def _sweep_slice(self, count: int, now: float) -> int:
-        """Drop the expired ones among the next `count` entries of the round."""
-        dropped = 0
-        for _ in range(count):
-            entry = next(self._round, None)
-            if entry is None:
-                self._round = self._policy.round()
-                entry = next(self._round, None)
-            if entry is None:  # nothing is held
-                break
-            if entry.deadline <= now:
-                self._drop(entry)
-                dropped += 1
-        self._evictions["expired"] += dropped
-        return dropped
 
 
 def _slices(keys: Iterable[str]) -> Iterator[list[str]]:

@@ -1,0 +1,154 @@
+"""A bounded dictionary of entries: what fits, who leaves, and what it accounts for."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from tiercache.entry import DEAD, OVERHEAD, Entry
+from tiercache.policies import POLICIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiercache.policies import Policy
+
+REASONS: Final = ("entries", "bytes", "expired", "too_large")
+"""Why a copy was evicted or refused.
+
+`"entries"` and `"bytes"`: that bound asked for room. `"expired"`: it was swept, or replaced, after
+its deadline. `"too_large"`: it was refused, since it accounts for more than `max_entry_bytes`.
+"""
+
+
+class Bounded:
+    """The entries and their bounds. Methods with a leading underscore are called under the lock.
+
+    Args:
+        policy: who leaves when it is full, a name from `POLICIES`.
+        max_entries: how many entries there may be, at least 1.
+        max_bytes: how many accounted bytes there may be, at least 1.
+        max_entry_bytes: an entry that accounts for more is not held.
+        clock: seconds from any fixed point, never going back; deadlines are readings of it.
+
+    Raises:
+        ValueError: the policy is unknown, or a bound is below 1.
+
+    Attributes:
+        entries: the entries by key, expired ones included until they are swept; the same
+            dictionary for the whole life. Anyone may read it, nobody else may change it.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: str,
+        max_entries: int,
+        max_bytes: int,
+        max_entry_bytes: int,
+        clock: Callable[[], float],
+    ) -> None:
+        if policy not in POLICIES:
+            raise ValueError(f"unknown policy {policy!r}; valid names: {', '.join(POLICIES)}")
+        if min(max_entries, max_bytes, max_entry_bytes) < 1:
+            raise ValueError(
+                f"bounds must be at least 1, not {max_entries=}, {max_bytes=}, {max_entry_bytes=}"
+            )
+        self.entries: dict[str, Entry] = {}
+        self._clock = clock
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._max_entry_bytes = min(max_entry_bytes, max_bytes)
+        self._policy_type = POLICIES[policy]
+        self._entry_type = self._policy_type.entry_type
+        self._begin_empty()
+
+    def _begin_empty(self) -> None:
+        self._lock = Lock()
+        self._bytes = 0
+        self._evictions = dict.fromkeys(REASONS, 0)
+        self._policy = self._make_policy()
+        self._round = self._policy.round()
+
+    def _make_policy(self) -> Policy:
+        room = max(1, min(self._max_entries, self._max_bytes // OVERHEAD))
+        return self._policy_type(room, self._lock)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes accounted for: values, keys and `OVERHEAD` for each entry."""
+        return self._bytes
+
+    @property
+    def evictions(self) -> dict[str, int]:
+        """How many copies went or were refused, by reason (see `REASONS`): a snapshot."""
+        return dict(self._evictions)
+
+    def _hold(self, entry: Entry, now: float) -> bool:
+        """Put an entry in, for the one that its key has; False, and none is left, if it may not."""
+        old = self.entries.get(entry.key)
+        if entry.size > self._max_entry_bytes or entry.deadline <= now:
+            if entry.deadline > now:
+                self._evictions["too_large"] += 1
+            self._discard(entry.key, now)
+            return False
+        while bound := self._exceeded(entry, old):
+            self._drop(self._policy.victim())
+            self._evictions[bound] += 1
+        if old is None or old.queue is None:
+            self._policy.add(entry)
+            self._bytes += entry.size
+            self.entries[entry.key] = entry
+            return True
+        entry.key = old.key  # the dictionary keeps the string it has: let there be only one
+        self._policy.replace(old, entry)
+        self._bytes += entry.size - old.size
+        self.entries[entry.key] = entry
+        self._evictions["expired"] += old.deadline <= now
+        old.deadline = DEAD  # after the dictionary has the new one, see fresh()
+        return True
+
+    def _exceeded(self, entry: Entry, old: Entry | None) -> str | None:
+        """The bound that would be broken by `entry` in the place of `old`."""
+        after = self._bytes + entry.size
+        if old is not None and old.queue is not None:
+            after -= old.size
+        elif len(self.entries) >= self._max_entries:
+            return "entries"
+        return "bytes" if after > self._max_bytes else None
+
+    def _discard(self, key: str, now: float) -> bool:
+        """Drop the key's entry, if it has one; return whether that was fresh."""
+        entry = self.entries.get(key)
+        if entry is None:
+            return False
+        fresh = now < entry.deadline
+        self._drop(entry)
+        return fresh
+
+    def _drop(self, entry: Entry) -> None:
+        """Take an entry out of the dictionary and its queue, and mark it as gone."""
+        del self.entries[entry.key]
+        self._bytes -= entry.size
+        if entry.queue is not None:
+            entry.queue.unlink(entry)
+        entry.deadline = DEAD  # after the dictionary has forgotten it, see fresh()
+
+    def _sweep_slice(self, count: int, now: float) -> int:
+        """Drop the expired ones among the next `count` entries of the round."""
+        dropped = 0
+        for _ in range(count):
+            entry = next(self._round, None)
+            if entry is None:
+                self._round = self._policy.round()
+                entry = next(self._round, None)
+            if entry is None:  # nothing is held
+                break
+            if entry.deadline <= now:
+                self._drop(entry)
+                dropped += 1
+        self._evictions["expired"] += dropped
+        return dropped
