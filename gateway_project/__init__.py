@@ -1,0 +1,1 @@
+"""A gateway in front of an end-of-day stock price API, answering from tiercache."""

@@ -1,0 +1,72 @@
+"""The environment, read once and loudly: a bad value is refused by its name."""
+
+import os
+from urllib.parse import urlsplit, urlunsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable, stripped; the default if it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str) -> bool:
+    """Return whether the variable is 1; unset, empty and 0 are False."""
+    value = text(name, "0")
+    if value not in ("0", "1"):
+        raise ImproperlyConfigured(f"{name} must be 0 or 1, not {value!r}.")
+    return value == "1"
+
+
+def seconds(name: str, default: float) -> float:
+    """Return a duration above zero, in seconds."""
+    value = text(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ImproperlyConfigured(
+            f"{name} must be a number of seconds above 0, for instance 2.5; not {value!r}."
+        )
+    return number
+
+
+def items(name: str, default: str = "") -> tuple[str, ...]:
+    """Return the parts of a comma-separated list, without empty ones."""
+    return tuple(part.strip() for part in text(name, default).split(",") if part.strip())
+
+
+def servers(name: str) -> tuple[str, ...]:
+    """Return the base addresses of HTTP servers, without a slash at their end."""
+    return tuple(_server(name, item) for item in items(name))
+
+
+def masked(url: str) -> str:
+    """Return the address with its password hidden, fit to be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _server(name: str, address: str) -> str:
+    if not _is_base(address):
+        raise ImproperlyConfigured(
+            f"{name} must list addresses such as http://127.0.0.1:9001, "
+            f"separated by commas; {address!r} is none."
+        )
+    return address.rstrip("/")
+
+
+def _is_base(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    if parts.query or parts.fragment or port == 0:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -1,0 +1,52 @@
+"""What outlives a run: a directory with the database, its staff user and the secret key."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.utils import get_random_secret_key
+from django.db import connections
+
+STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The staff user; the password is known only where it was just made."""
+
+    name: str
+    password: str | None
+
+
+def prepare(directory: Path, *, reset_password: bool) -> Staff:
+    """Make what is missing: the directory, the database with its tables, the staff user."""
+    directory.mkdir(parents=True, exist_ok=True)
+    # The directory keeps itself out of version control, wherever the variable puts it.
+    (directory / ".gitignore").write_text("*\n", encoding="ascii")
+    call_command("migrate", verbosity=0, interactive=False)
+    staff = _staff(reset_password=reset_password)
+    connections.close_all()
+    return staff
+
+
+def secret_key(directory: Path) -> str:
+    """Return the key kept in the directory, made on first use and readable by its owner alone."""
+    file = directory / "secret-key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(get_random_secret_key(), encoding="ascii")
+    return file.read_text(encoding="ascii")
+
+
+def _staff(*, reset_password: bool) -> Staff:
+    user, created = get_user_model().objects.get_or_create(
+        username=STAFF, defaults={"is_staff": True, "is_superuser": True}
+    )
+    if not (created or reset_password):
+        return Staff(STAFF, None)
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save()
+    return Staff(STAFF, password)

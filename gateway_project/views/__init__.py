@@ -1,0 +1,1 @@
+"""The gateway's views: the API, the watchlist, and the pages."""

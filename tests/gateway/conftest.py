@@ -1,0 +1,76 @@
+"""The gateway in this process, and upstream servers for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from django.core.handlers.asgi import ASGIHandler
+from django.test import override_settings
+
+from gateway_project import clients, replies
+from gateway_project import settings as project
+from tests.gateway.support import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+NAMES = (
+    "INSTALLED_APPS",
+    "MIDDLEWARE",
+    "ROOT_URLCONF",
+    "SESSION_ENGINE",
+    "STATIC_URL",
+    "TEMPLATES",
+    "TIERCACHE_REDIS_URL",
+    "GATEWAY_UPSTREAM_TIMEOUT",
+)
+
+
+@pytest.fixture
+def make_upstream() -> Iterator[Callable[..., Upstream]]:
+    """Start upstream servers with the given faults."""
+    started: list[Upstream] = []
+
+    def make(**faults: float) -> Upstream:
+        started.append(Upstream(**faults))
+        return started[-1]
+
+    yield make
+    for upstream in started:
+        upstream.close()
+
+
+@pytest.fixture(scope="session")
+def _shared_upstream() -> Iterator[Upstream]:
+    upstream = Upstream()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture
+def upstream(_shared_upstream: Upstream) -> Upstream:
+    """The gateway's one upstream server: well, and not asked yet."""
+    _shared_upstream.misbehave()
+    _shared_upstream.asked.clear()
+    return _shared_upstream
+
+
+@pytest.fixture
+def site(make_cache: Callable[..., Any], upstream: Upstream) -> Iterator[Any]:
+    """The gateway's settings, with an empty cache over both tiers; gives that cache."""
+    changes = {name: getattr(project, name) for name in NAMES}
+    replies.recent.clear()
+    with override_settings(**changes, GATEWAY_UPSTREAMS=(upstream.url,)):
+        yield make_cache("tiered", KEY_PREFIX="gateway")
+
+
+@pytest.fixture
+async def gateway(site: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the gateway; all cookies are kept, as a browser keeps them."""
+    transport = httpx.ASGITransport(app=ASGIHandler(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield client
+    await clients.aclose()
+    clients.close()

@@ -1,0 +1,269 @@
+"""``manage.py gateway`` as a subprocess: what it starts, says, answers, and leaves behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.gateway.support import HOST
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.servers import Valkey
+
+PROJECT = Path(__file__).resolve().parents[2]
+OURS = ("DJANGO_", "GATEWAY_", "SAMPLE_", "TIERCACHE_")
+START_SECONDS = 40
+STOP_SECONDS = 20
+SYMBOLS = "/api/v1/symbols"
+
+
+class Gateway:
+    """One run of the command; `output` is all it has said so far."""
+
+    def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
+        self.state = directory / "state"
+        self._log = directory / "output"
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(OURS)}
+        with self._log.open("w") as log:
+            self.process = psutil.Popen(
+                [sys.executable, "manage.py", "gateway", *arguments],
+                cwd=PROJECT,
+                env={**kept, "GATEWAY_STATE_DIR": str(self.state), **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._seen: list[psutil.Process] = []
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def url(self) -> str:
+        return re.search(r"front page +(http://\S+)/", self.output)[1]
+
+    def wait_until_up(self) -> Gateway:
+        eventually(self._is_up, within=START_SECONDS, why="the gateway is up")
+        self._seen = self.processes()
+        return self
+
+    def processes(self) -> list[psutil.Process]:
+        """All processes of this run but the command's own."""
+        return self.process.children(recursive=True)
+
+    def named(self, text: str) -> list[psutil.Process]:
+        """Those of them whose command line has this text."""
+        return [one for one in self.processes() if any(text in part for part in one.cmdline())]
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal to the command alone; return its exit status when nothing is left."""
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=STOP_SECONDS)
+        self.wait_until_gone()
+        return status
+
+    def wait_until_gone(self) -> None:
+        _, alive = psutil.wait_procs(self._seen, timeout=STOP_SECONDS)
+        assert not alive
+
+    def clean_up(self) -> None:
+        for one in [*self._seen, self.process]:
+            if one.is_running():
+                one.kill()
+        self.process.wait()
+
+    def _is_up(self) -> bool:
+        assert self.process.poll() is None, self.output
+        return "database" in self.output
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
+    """Run the command, in the same state directory each time."""
+    runs: list[Gateway] = []
+
+    def start(*arguments: str, **environment: str) -> Gateway:
+        runs.append(Gateway(tmp_path, *arguments, **environment))
+        return runs[-1]
+
+    yield start
+    for one in runs:
+        one.clean_up()
+
+
+def tiers_of(url: str) -> set[str]:
+    """Ask once over connections of their own, which the workers share out among themselves."""
+    clients = [httpx.Client(trust_env=False, timeout=10) for _ in range(8)]
+    try:
+        return {client.get(url).headers["X-Cache"] for client in clients}
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_one_command_starts_everything_and_leaves_nothing(run: Callable[..., Gateway]):
+    gateway = run("--port", "0").wait_until_up()
+    seen: set[str] = set()
+
+    def every_tier_has_answered() -> bool:
+        seen.update(tiers_of(gateway.url + SYMBOLS))
+        return seen == {"memory", "redis", "upstream"}
+
+    eventually(every_tier_has_answered, within=20)
+
+    assert len(gateway.named("gateway_project.asgi:application")) == 2
+    assert len(gateway.named("gateway_project.upstream.app:create")) == 2
+    assert len(gateway.named("valkey-server")) == 1
+    assert {
+        connection.laddr.ip
+        for one in gateway.processes()
+        for connection in one.net_connections("inet")
+    } == {HOST}
+    assert gateway.end(signal.SIGINT) == 0
+    assert gateway.output.endswith("Stopped; no process is left.\n")
+
+
+def test_it_runs_the_same_a_second_time(run: Callable[..., Gateway], valkey: Valkey):
+    redis = {"TIERCACHE_REDIS_URL": f"{valkey.url}/0"}
+    first = run("--port", "0", "--workers", "1", **redis).wait_until_up()
+    password = re.search(r"staff user +staff, password (\S+) \(shown this once\)", first.output)[1]
+    key = (first.state / "secret-key").read_text()
+    assert first.end(signal.SIGTERM) == 0
+
+    second = run("--port", "0", "--workers", "1", **redis).wait_until_up()
+
+    assert "staff exists; a new password: manage.py gateway --reset-password" in second.output
+    assert (second.state / "secret-key").read_text() == key
+    assert stat.S_IMODE((second.state / "secret-key").stat().st_mode) == 0o600
+    assert (second.state / ".gitignore").read_text() == "*\n"
+    assert log_in(second.url, password) == 302
+    assert log_in(second.url, "another") == 200
+    assert second.end(signal.SIGTERM) == 0
+
+
+def log_in(url: str, password: str) -> int:
+    """Return the status of a log-in to the admin: 302 when it succeeded."""
+    with httpx.Client(trust_env=False, base_url=url) as client:
+        client.get("/admin/login/")
+        form = {
+            "csrfmiddlewaretoken": client.cookies["csrftoken"],
+            "username": "staff",
+            "password": password,
+        }
+        return client.post("/admin/login/?next=/admin/", data=form).status_code
+
+
+def test_a_redis_and_upstreams_that_are_named_are_used(
+    run: Callable[..., Gateway], valkey: Valkey, upstream: Any
+):
+    gateway = run(
+        "--port", "0", "--workers", "1", "--reset-password",
+        TIERCACHE_REDIS_URL=f"redis://:unused@{HOST}:{valkey.port}/3",
+        GATEWAY_UPSTREAMS=upstream.url,
+    ).wait_until_up()  # fmt: skip
+
+    assert len(gateway.processes()) == 1
+    assert f"redis://:***@{HOST}:{valkey.port}/3 (TIERCACHE_REDIS_URL)" in gateway.output
+    response = httpx.get(gateway.url + SYMBOLS, trust_env=False)
+    assert response.headers["X-Upstream"] == upstream.name
+    assert gateway.end(signal.SIGTERM) == 0
+
+
+def test_the_upstreams_faults_are_options(run: Callable[..., Gateway], valkey: Valkey):
+    gateway = run(
+        "--port", "0", "--workers", "1", "--upstream-failure-rate", "1",
+        TIERCACHE_REDIS_URL=f"{valkey.url}/0",
+    ).wait_until_up()  # fmt: skip
+
+    response = httpx.get(gateway.url + SYMBOLS, trust_env=False)
+
+    assert response.status_code == 502
+    assert response.json()["detail"].count("answered 503") == 2
+    assert gateway.end(signal.SIGTERM) == 0
+
+
+def test_a_taken_port_is_one_clear_line_and_nothing_is_started(run: Callable[..., Gateway]):
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        gateway = run("--port", str(port))
+        status = gateway.process.wait(timeout=START_SECONDS)
+
+    assert status == 1
+    assert gateway.output == (
+        f"CommandError: Cannot listen on {HOST}, port {port}: Address already in use; "
+        "choose another with --port (0 finds a free one) or --host.\n"
+    )
+    assert not gateway.state.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--port", "70000"), "argument --port: invalid number from 0 to 65535 value: '70000'"),
+        (("--workers", "0"), "invalid number from 1 to 64 value"),
+        (("--upstream-failure-rate", "2"), "invalid number from 0 to 1 value"),
+        (("--host", "no.such.host.invalid"), "Cannot listen on no.such.host.invalid"),
+    ],
+)
+def test_impossible_options_are_refused(
+    run: Callable[..., Gateway], arguments: tuple[str, ...], said: str
+):
+    gateway = run(*arguments)
+
+    assert gateway.process.wait(timeout=START_SECONDS) in (1, 2)
+    assert said in gateway.output
+
+
+def test_a_killed_parent_leaves_nothing(run: Callable[..., Gateway]):
+    gateway = run("--port", "0").wait_until_up()
+
+    assert gateway.end(signal.SIGKILL) == -signal.SIGKILL
+
+
+def test_the_end_of_one_process_ends_all(run: Callable[..., Gateway]):
+    gateway = run("--port", "0").wait_until_up()
+    valkey = gateway.named("valkey-server")[0]
+
+    valkey.kill()
+
+    assert gateway.process.wait(timeout=STOP_SECONDS) == 1
+    gateway.wait_until_gone()
+    assert re.search(r"Valkey \(process \d+\) ended with status 1\.", gateway.output)
+
+
+def test_a_second_interrupt_kills_what_does_not_end(run: Callable[..., Gateway], valkey: Valkey):
+    gateway = run(
+        "--port", "0", "--workers", "1", TIERCACHE_REDIS_URL=f"{valkey.url}/0"
+    ).wait_until_up()
+    worker = gateway.named("gateway_project.asgi:application")[0]
+    worker.suspend()
+
+    gateway.process.send_signal(signal.SIGINT)
+    eventually(lambda: "Stopping" in gateway.output)
+
+    assert gateway.end(signal.SIGINT) == 0
+
+
+def test_an_interrupt_while_starting_leaves_nothing(run: Callable[..., Gateway]):
+    gateway = run("--port", "0")
+    eventually(lambda: gateway.named("gateway_project.stack.valkey"), within=START_SECONDS)
+    gateway._seen = gateway.processes()
+
+    assert gateway.end(signal.SIGINT) == 0
+    assert "is up" not in gateway.output
