@@ -18,9 +18,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 from redis.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
 
-from . import wire
 from .steps import Step
 from .trouble import FAILURES, away
+from .wire import Command, Wire, answer, unknown_scripts
 
 MOST_CONNECTIONS = 64
 """Connections of one event loop, unless the pool says otherwise; further tasks wait for one."""
@@ -51,10 +51,12 @@ class AsyncRemote:
 
     Args:
         pool: the synchronous pool; where and how it connects holds here as well.
+        wire: makes the commands.
     """
 
-    def __init__(self, pool: sync.ConnectionPool) -> None:
+    def __init__(self, pool: sync.ConnectionPool, wire: Wire) -> None:
         self._pool = _asyncio_pool(pool)
+        self._wire = wire
         limit = pool.max_connections
         self._free = asyncio.Semaphore(limit if limit < 2**31 else MOST_CONNECTIONS)
         self._idle: deque[Any] = deque()
@@ -68,14 +70,14 @@ class AsyncRemote:
             redis.exceptions.ResponseError: the command does not fit what is under the key.
         """
         async with self._connection(deadline) as connection:
-            sent = wire.commands(step)
+            sent = self._wire.commands(step)
             replies = await _exchange(connection, sent)
-            unknown = wire.unknown_scripts(sent, replies)
+            unknown = unknown_scripts(sent, replies)
             if unknown:
                 again = await _exchange(connection, [command for _, command in unknown])
                 for (position, _), reply in zip(unknown, again, strict=True):
                     replies[position] = reply
-            return wire.answer(step, replies)
+            return answer(step, replies)
 
     @asynccontextmanager
     async def _connection(self, deadline: float) -> AsyncIterator[Any]:
@@ -141,7 +143,7 @@ class AsyncRemote:
                 await connection.disconnect()
 
 
-async def _exchange(connection: Any, commands: list[wire.Command]) -> list[Any]:
+async def _exchange(connection: Any, commands: list[Command]) -> list[Any]:
     """Send commands at once and read one reply for each; a refusal is a reply as well."""
     await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
     replies = []

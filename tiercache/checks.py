@@ -75,6 +75,14 @@ def _warnings(alias: str, conf: Mapping[str, Any]) -> Iterator[checks.CheckMessa
             obj=alias,
             id="tiercache.W001",
         )
+    if options.get("BACKPLANE") == "none" and options.get("MEMORY_TIMEOUT") is None:
+        yield checks.Warning(
+            f"Cache {alias!r} hears of no other process's changes (BACKPLANE is 'none') and keeps "
+            f"its copies for as long as the entries live.",
+            hint="Set OPTIONS['MEMORY_TIMEOUT'] to the staleness that this site can bear.",
+            obj=alias,
+            id="tiercache.W003",
+        )
     if not conf.get("KEY_PREFIX"):
         yield checks.Warning(
             f"Cache {alias!r} has no KEY_PREFIX: clear() removes the keys of every other Django "

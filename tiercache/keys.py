@@ -60,6 +60,12 @@ def namespace(key_function: KeyFunction, prefix: str) -> str:
     return glob(key_function, "*", prefix, _VERSION_MARK).replace(str(_VERSION_MARK), "*")
 
 
+def literal_head(pattern: str) -> str:
+    """Return what every key that fits the glob begins with."""
+    head = re.match(r"(?:[^*?\[\\]|\\.)*", pattern, re.DOTALL)
+    return re.sub(r"\\(.)", r"\1", head[0], flags=re.DOTALL) if head else ""
+
+
 def matcher(pattern: str) -> Callable[[str], bool]:
     r"""Return a function that tells whether a key fits a glob, by the rules of Redis's KEYS.
 

@@ -66,6 +66,7 @@ class MemoryTier(Bounded):
         self._epochs = [0] * STRIPES
         self._epoch_of_all = 0
         self._era = 0
+        self._paused = False
 
     # What is there
 
@@ -104,7 +105,7 @@ class MemoryTier(Bounded):
         entry = self._entry_type(key, copy, deadline)
         now = self._clock()
         with self._lock:
-            return self.ticket(key) == ticket and self._hold(entry, now)
+            return self.ticket(key) == ticket and not self._paused and self._hold(entry, now)
 
     def begin(self, key: str) -> int:
         """Void all tickets for the key, and return a new one for a write about to be sent.
@@ -127,7 +128,7 @@ class MemoryTier(Bounded):
         entry = self._entry_type(key, copy, deadline)
         now = self._clock()
         with self._lock:
-            valid = self.ticket(key) == ticket
+            valid = self.ticket(key) == ticket and not self._paused
             self._raise_epoch(key)
             if valid:
                 return self._hold(entry, now)
@@ -169,6 +170,23 @@ class MemoryTier(Bounded):
                 with self._lock:
                     dropped += sum(self._discard(key, now) for key in matching)
         return dropped
+
+    def pause(self) -> None:
+        """Void all tickets, and hold nothing new from Redis until `resume`.
+
+        What is held stays, for the time when Redis is away, and `put` goes on.
+        """
+        with self._lock:
+            self._epoch_of_all += 1
+            self._paused = True
+
+    def resume(self, keep: Callable[[str], bool]) -> None:
+        """Drop all copies but those to keep; from now on hold again what comes from Redis."""
+        # Still paused, so nothing that comes from Redis is put in meanwhile.
+        self.invalidate_where(lambda key: not keep(key))
+        with self._lock:
+            self._epoch_of_all += 1
+            self._paused = False
 
     def invalidate_all(self) -> None:
         """Void all tickets and drop all copies.

@@ -25,7 +25,7 @@ from .steps import Flow, Step
 
 if TYPE_CHECKING:
     from .aremote import AsyncRemote
-    from .remote import Remote
+    from .backplane import Backplane
 
 logger = logging.getLogger("tiercache")
 
@@ -96,10 +96,13 @@ class Node:
         self._lock = threading.Lock()
         self._errors: dict[str, int] = {}
         self._reported: set[str] = set()
-        self._remote: Remote | None = None
+        # Made when the node gets ready; a node of memory alone never asks for them.
+        self._remote: Any = None
+        self._wire: Any = None
         self._aremotes: dict[asyncio.AbstractEventLoop, AsyncRemote] = {}
-        self._tended = False
-        self.strict_shelf.entries = self.memory.entries
+        self._backplane: Backplane | None = None
+        self._ready = False
+        self._set_shelves()
 
     # For the faces
 
@@ -121,8 +124,8 @@ class Node:
 
     def run(self, flow: Flow[_T], budget: float) -> _T:
         """Drive a flow to its end; each call spends `budget` seconds on Redis at the most."""
-        if not self._tended:
-            self._have_it_tended()
+        if not self._ready:
+            self._get_ready()
         try:
             step = next(flow)
             deadline = time.monotonic() + budget
@@ -141,8 +144,8 @@ class Node:
 
     async def arun(self, flow: Flow[_T], budget: float) -> _T:
         """Drive a flow to its end on the running event loop."""
-        if not self._tended:
-            self._have_it_tended()
+        if not self._ready:
+            self._get_ready()
         try:
             step = next(flow)
             deadline = time.monotonic() + budget
@@ -172,16 +175,22 @@ class Node:
             entries=len(self.memory),
             bytes=self.memory.bytes,
             state=self.health.state if self._pool else "alone",
+            backplane=self._backplane_state(),
             opened=self.health.reads.opened + self.health.writes.opened,
             journaled=len(self.health.journal),
         )
+
+    def _backplane_state(self) -> str:
+        if self._pool is None or self.options.backplane == "none":
+            return "none"
+        return "joined" if self._backplane and self._backplane.connected else "lost"
 
     # Steps
 
     def _perform(self, step: Step, deadline: float) -> Any:
         self._admit(step)
         try:
-            answer = self._the_remote().perform(step, deadline)
+            answer = self._remote.perform(step, deadline)
         except RedisAway as away:
             self._failed(step, away)
             raise
@@ -209,15 +218,37 @@ class Node:
             self._errors[away.kind] = self._errors.get(away.kind, 0) + 1
         self.health.failed(step, away)
 
-    def _the_remote(self) -> Remote:
-        remote = self._remote
-        if remote is None:
-            from .remote import Remote
+    def _get_ready(self) -> None:
+        """On first use, so after any fork: make the way to Redis, listen, be looked after."""
+        with self._lock:
+            if self._ready:
+                return
+            if self._pool is not None:
+                self._connect(self._pool())
+            keeper.keeper.look_after(self)
+            self._ready = True
+        if self._backplane is not None:
+            self._backplane.start()
 
-            with self._lock:
-                assert self._pool is not None  # noqa: S101 - `_admit` has seen it
-                remote = self._remote = self._remote or Remote(self._pool())
-        return remote
+    def _connect(self, pool: Any) -> None:
+        from .backplane import Backplane
+        from .remote import Remote
+        from .wire import Wire
+
+        if self.options.backplane != "none":
+            self._backplane = Backplane(
+                kind=self.options.backplane,
+                pool=pool,
+                node_id=self.id,
+                store=self.name,
+                memory=self.memory,
+                keep=self._is_own,
+                namespaces=self.health.journal.namespaces,
+                changed=self._set_shelves,
+            )
+        self._wire = Wire(self._backplane.post if self._backplane else None)
+        self._remote = Remote(pool, self._wire)
+        self._set_shelves()
 
     def _the_aremote(self) -> AsyncRemote:
         loop = asyncio.get_running_loop()
@@ -226,7 +257,7 @@ class Node:
             from .aremote import AsyncRemote
 
             assert self._pool is not None  # noqa: S101 - `_admit` has seen it
-            remote = AsyncRemote(self._pool())
+            remote = AsyncRemote(self._pool(), self._wire)
             with self._lock:
                 # A loop that is closed is never run again; its client went with it.
                 ended = [other for other in self._aremotes if other.is_closed()]
@@ -234,6 +265,28 @@ class Node:
                     del self._aremotes[other]
                 self._aremotes[loop] = remote
         return remote
+
+    def listen_for(self, namespace: str) -> None:
+        """Take in another cache of this store: what fits the glob is its, to clear and to hear."""
+        namespaces = self.health.journal.namespaces
+        if namespace not in namespaces:
+            namespaces.add(namespace)
+            if self._backplane is not None:
+                self._backplane.namespaces_changed()
+
+    # What is trusted
+
+    def _set_shelves(self) -> None:
+        """Let hits be looked up in memory while every change is heard, or nobody else answers."""
+        state = self.health.state
+        heard = self._backplane is None or self._backplane.connected
+        entries = self.memory.entries
+        self.shelf.entries = entries if heard or state == "away" else _NOTHING
+        self.strict_shelf.entries = entries if heard and state == "up" else _NOTHING
+
+    def _is_own(self, key: str) -> bool:
+        """Tell whether Redis is not asked about a key, so that its copy is all there is."""
+        return self.health.state == "away" or key in self.health.journal
 
     # In the background
 
@@ -246,14 +299,10 @@ class Node:
         return None if due is None else max(due - self.clock(), 0.0)
 
     def _ask(self, step: Step) -> Any:
-        return self._the_remote().perform(step, time.monotonic() + self.options.time_budget)
-
-    def _have_it_tended(self) -> None:
-        keeper.keeper.look_after(self)
-        self._tended = True
+        return self._remote.perform(step, time.monotonic() + self.options.time_budget)
 
     def _state_changed(self, state: State) -> None:
-        self.strict_shelf.entries = self.memory.entries if state == "up" else _NOTHING
+        self._set_shelves()
         extra: Mapping[str, object] = {"store": self.name, "state": state}
         if state == "up":
             logger.info("tiercache.redis.back: %s answers again", self.name, extra=extra)
@@ -283,6 +332,8 @@ class Node:
     def close(self) -> None:
         """Drop everything and close what is idle; the node is not used any more."""
         self.memory.invalidate_all()
+        if self._backplane is not None:
+            self._backplane.close()
         if self._remote is not None:
             self._remote.close()
 
@@ -294,4 +345,3 @@ class Node:
         self.health.journal.namespaces = namespaces
         if remote is not None:
             remote.reset_after_fork()
-            self._remote = remote

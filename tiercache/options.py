@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from .policies import POLICIES
 
 FALLBACKS: Final = ("memory", "raise")
+BACKPLANES: Final = ("pubsub", "tracking", "none")
 MEMORY_SCHEME: Final = "memory://"
 
 _UNITS: Final = {
@@ -83,6 +84,7 @@ class Options:
         memory_timeout: longest life of a copy in memory, in seconds; infinity for no cap.
         time_budget: what one call may spend on Redis in all, in seconds.
         raises: whether a call raises `RedisAway` instead of answering from memory alone.
+        backplane: how nodes hear of changes, a name from `BACKPLANES`.
     """
 
     max_entries: int = 10_000
@@ -92,6 +94,7 @@ class Options:
     memory_timeout: float = math.inf
     time_budget: float = 1.0
     raises: bool = False
+    backplane: str = "pubsub"
 
 
 class Problem(ImproperlyConfigured):
@@ -251,6 +254,7 @@ _OWN: Final[dict[str, Callable[[Any], Any]]] = {
     "MEMORY_TIMEOUT": _seconds_or_none,
     "TIME_BUDGET": _seconds,
     "FALLBACK": _one_of(FALLBACKS),
+    "BACKPLANE": _one_of(BACKPLANES),
 }
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     **_OWN,

@@ -19,10 +19,10 @@ from redis.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
-from . import wire
 from .exceptions import RedisAway
 from .steps import Call, Step
 from .trouble import FAILURES, away
+from .wire import Command, Wire, answer, unknown_scripts
 
 SHORTEST_WAIT = 0.001
 """Seconds that a socket operation gets at the least: to wait for 0 s means not to wait at all."""
@@ -33,11 +33,13 @@ class Remote:
 
     Args:
         pool: redis-py's pool, which makes the connections and limits how many there are.
+        wire: makes the commands.
     """
 
-    def __init__(self, pool: ConnectionPool) -> None:
-        pool.connection_class = _bounded(pool.connection_class)
+    def __init__(self, pool: ConnectionPool, wire: Wire) -> None:
+        pool.connection_class = bounded(pool.connection_class)
         self._pool = pool
+        self._wire = wire
         self._idle: deque[Any] = deque()
 
     def perform(self, step: Step, deadline: float) -> Any:
@@ -49,15 +51,16 @@ class Remote:
         """
         with self._connection(deadline) as connection:
             if isinstance(step, Call):
-                return step.function(_Client(connection, self._pool))
-            sent = wire.commands(step)
+                message = self._wire.message(step.keys) if step.writes else None
+                return step.function(_Client(connection, self._pool, message))
+            sent = self._wire.commands(step)
             replies = _exchange(connection, sent)
-            unknown = wire.unknown_scripts(sent, replies)
+            unknown = unknown_scripts(sent, replies)
             if unknown:
                 again = _exchange(connection, [command for _, command in unknown])
                 for (position, _), reply in zip(unknown, again, strict=True):
                     replies[position] = reply
-            return wire.answer(step, replies)
+            return answer(step, replies)
 
     def close(self) -> None:
         """Close the connections that nobody uses now; they open again when they are needed."""
@@ -116,7 +119,7 @@ class Remote:
             self._idle.append(connection)
 
 
-def _exchange(connection: Any, commands: list[wire.Command]) -> list[Any]:
+def _exchange(connection: Any, commands: list[Command]) -> list[Any]:
     """Send commands at once and read one reply for each; a refusal is a reply as well."""
     connection.send_packed_command(connection.pack_commands(commands), check_health=False)
     replies = []
@@ -129,17 +132,44 @@ def _exchange(connection: Any, commands: list[wire.Command]) -> list[Any]:
 
 
 class _Client(Redis):
-    """A redis-py client on one borrowed connection, for django-redis's data-structure calls."""
+    """A redis-py client on one borrowed connection, for django-redis's data-structure calls.
 
-    def __init__(self, connection: Any, pool: ConnectionPool) -> None:
+    With a message, each command and the message are one transaction.
+    """
+
+    def __init__(
+        self, connection: Any, pool: ConnectionPool, message: tuple[str, str] | None
+    ) -> None:
         super().__init__(connection_pool=pool)
         self._borrowed = connection
+        self._message = message
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        self._borrowed.send_command(*args, check_health=False)
-        return self.parse_response(  # type: ignore[no-untyped-call]
-            self._borrowed, args[0], **options
-        )
+        if self._message is None:
+            self._borrowed.send_command(*args, check_health=False)
+            source = self._borrowed
+        else:
+            sent = [("MULTI",), args, ("PUBLISH", *self._message), ("EXEC",)]
+            _, queued, _, done = _exchange(self._borrowed, sent)
+            source = _Reply(queued if isinstance(queued, ResponseError) else _first_of(done))
+        return self.parse_response(source, args[0], **options)  # type: ignore[no-untyped-call]
+
+
+class _Reply:
+    """A reply that has been read, for redis-py's `parse_response`."""
+
+    def __init__(self, reply: Any) -> None:
+        self._reply = reply
+
+    def read_response(self, **_: Any) -> Any:
+        if isinstance(self._reply, Exception):
+            raise self._reply
+        return self._reply
+
+
+def _first_of(done: Any) -> Any:
+    """Return the first reply of a transaction, or why there was none."""
+    return done if isinstance(done, Exception) else done[0]
 
 
 class _Deadline:
@@ -219,7 +249,7 @@ class _Socket:
 _classes: dict[type[AbstractConnection], type[AbstractConnection]] = {}
 
 
-def _bounded(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
+def bounded(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
     """Return the connection class with a deadline."""
     if issubclass(connection_class, _Deadline):
         return connection_class

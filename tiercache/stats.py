@@ -44,6 +44,8 @@ class Stats:
         bytes: what they account for.
         state: "up", "read-only" (writes are kept from Redis), "away" (everything is) or
             "alone" (there is no Redis tier).
+        backplane: "joined" (every change is heard), "lost" (changes may be missed, so memory is
+            not read) or "none" (nobody tells).
         opened: how often a breaker has been opened.
         journaled: keys that wait to be removed from Redis.
     """
@@ -60,6 +62,7 @@ class Stats:
     entries: int
     bytes: int
     state: str
+    backplane: str
     opened: int
     journaled: int
 

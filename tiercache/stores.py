@@ -146,7 +146,7 @@ def _make(location: Any, params: Mapping[str, Any]) -> Binding:
     node, first, client = _nodes[key]
     with suppress(CannotEnumerate):
         keys_of = get_key_func(params.get("KEY_FUNCTION"))
-        node.health.journal.namespaces.add(namespace(keys_of, params.get("KEY_PREFIX") or ""))
+        node.listen_for(namespace(keys_of, params.get("KEY_PREFIX") or ""))
     if names := disagreement(first, params):
         raise Problem(
             names[0],

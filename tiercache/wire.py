@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from redis.exceptions import NoScriptError, ResponseError
 
+from . import scripts
+from .messages import Post
 from .steps import (
     NOT_AN_INTEGER,
     Exists,
@@ -29,43 +30,96 @@ from .steps import (
 
 Command: TypeAlias = tuple[Any, ...]
 
-_INCREMENT: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-return redis.call('INCRBY', KEYS[1], ARGV[1])
-"""
-
-_PERSIST: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('PERSIST', KEYS[1])
-return 1
-"""
-
-_SWAP: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
-return 1
-"""
-
-# Redis names a script by the SHA-1 of its text (EVALSHA).
-_SCRIPTS: Final = {
-    hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text
-    for text in (_INCREMENT, _PERSIST, _SWAP)
-}
-_NAMES: Final = {text: sha for sha, text in _SCRIPTS.items()}
+AT_ONCE: Final = 1000
+"""Keys that one script takes: Lua's stack holds some 8,000, and others wait while it runs."""
 
 
-def commands(step: Step) -> list[Command]:
-    """Return the commands of a step, to be sent at once."""
-    return _ENCODE[type(step)](step)
+class Wire:
+    """Makes commands. With a post, each change and its message to the nodes are one step.
+
+    Args:
+        post: where and as whom this node tells of changes, None where it does not.
+    """
+
+    def __init__(self, post: Post | None) -> None:
+        self.post = post
+        self._encode: dict[type, Callable[[Any], list[Command]]] = {
+            Read: _read,
+            Exists: lambda step: [("EXISTS", *step.keys)],
+            Left: lambda step: [("PTTL", *step.keys)],
+            Scan: _scan,
+            ScanToRemove: _scan,
+            Probe: lambda step: [("SET", step.key, 1, "PX", 1000)],
+            Store: self._store,
+            Remove: self._remove,
+            Expire: self._expire,
+            Rename: lambda step: [self._change("RENAME", step.keys)],
+            Increment: self._increment,
+            Swap: self._swap,
+        }
+
+    def commands(self, step: Step) -> list[Command]:
+        """Return the commands of a step, to be sent at once."""
+        return self._encode[type(step)](step)
+
+    def _store(self, step: Store) -> list[Command]:
+        tail: Command = () if step.life is None else ("PX", step.life)
+        if step.when:
+            tail = (*tail, step.when)
+        if self.post is None:
+            return [("SET", key, raw, *tail) for key, raw in step.items]
+        if len(step.items) == 1:
+            (_, raw), keys = step.items[0], step.keys
+            return [scripts.run(scripts.SET, keys, *self.post.of(keys), raw, *tail)]
+        return [
+            scripts.run(
+                scripts.SET_MANY,
+                keys,
+                *self.post.of(keys),
+                "" if step.life is None else step.life,
+                *[raw for _, raw in items],
+            )
+            for items in _parts(step.items)
+            for keys in (tuple([key for key, _ in items]),)
+        ]
+
+    def _remove(self, step: Remove) -> list[Command]:
+        return [self._change("UNLINK", keys) for keys in _parts(step.keys)]
+
+    def _expire(self, step: Expire) -> list[Command]:
+        if step.command != "TOUCH":
+            argument = () if step.argument is None else (step.argument,)
+            return [self._change(step.command, step.keys, *argument)]
+        if step.argument is None:
+            return [scripts.run(scripts.PERSIST, step.keys, *self._message(step.keys))]
+        return [self._change("PEXPIRE", step.keys, step.argument)]
+
+    def _increment(self, step: Increment) -> list[Command]:
+        message = self._message(step.keys)
+        create = 1 if step.create else ""
+        return [scripts.run(scripts.INCREMENT, step.keys, *message, step.delta, create)]
+
+    def _swap(self, step: Swap) -> list[Command]:
+        message = self._message(step.keys)
+        return [scripts.run(scripts.SWAP, step.keys, *message, step.old, step.new)]
+
+    def _change(self, command: str, keys: tuple[str, ...], *arguments: Any) -> Command:
+        if self.post is None:
+            return (command, *keys, *arguments)
+        return scripts.run(scripts.CHANGE, keys, *self.post.of(keys), command, *arguments)
+
+    def message(self, keys: tuple[str, ...]) -> tuple[str, str] | None:
+        """Return the channel and the message about these keys, None where nobody is told."""
+        return None if self.post is None else self.post.of(keys)
+
+    def _message(self, keys: tuple[str, ...]) -> tuple[str, str]:
+        return self.message(keys) or ("", "")
 
 
 def unknown_scripts(sent: Sequence[Command], replies: Sequence[Any]) -> list[tuple[int, Command]]:
-    """Return what the server did not run for want of the script's text, and where it stood.
-
-    A restarted server, or one told SCRIPT FLUSH, knows the text again once it has run it.
-    """
+    """Return what the server did not run for want of the script's text, and where it stood."""
     return [
-        (position, ("EVAL", _SCRIPTS[command[1]], *command[2:]))
+        (position, scripts.run_with_text(command))
         for position, (command, reply) in enumerate(zip(sent, replies, strict=True))
         if isinstance(reply, NoScriptError)
     ]
@@ -77,14 +131,11 @@ def answer(step: Step, replies: list[Any]) -> Any:
     Raises:
         ResponseError: what Redis replied to a command that it did not carry out.
     """
-    decode = _DECODE.get(type(step))
-    if decode is not None:
-        return decode(replies)
-    return _checked(replies[0])
+    return _DECODE[type(step)](step, replies)
 
 
-def _script(text: str, key: str, *arguments: Any) -> list[Command]:
-    return [("EVALSHA", _NAMES[text], 1, key, *arguments)]
+def _parts(items: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
 
 
 def _checked(reply: Any) -> Any:
@@ -98,40 +149,27 @@ def _read(step: Read) -> list[Command]:
     return [("MGET", *step.keys), *(("PTTL", key) for key in step.keys)]
 
 
-def _found(replies: list[Any]) -> list[Found | None]:
+def _found(_: Read, replies: list[Any]) -> list[Found | None]:
     values, *lefts = map(_checked, replies)
     return [
         None if left == -2 else Found(raw, left) for raw, left in zip(values, lefts, strict=True)
     ]
 
 
-def _store(step: Store) -> list[Command]:
-    tail: Command = () if step.life is None else ("PX", step.life)
-    if step.when:
-        tail = (*tail, step.when)
-    return [("SET", key, raw, *tail) for key, raw in step.items]
-
-
-def _stored(replies: list[Any]) -> list[bool]:
+def _stored(step: Store, replies: list[Any]) -> list[bool]:
+    if len(replies) < len(step.items):
+        # Scripts that write many write all of theirs.
+        for reply in replies:
+            _checked(reply)
+        return [True] * len(step.items)
     return [_checked(reply) is not None for reply in replies]
 
 
-def _expire(step: Expire) -> list[Command]:
-    if step.command != "TOUCH":
-        argument = () if step.argument is None else (step.argument,)
-        return [(step.command, step.key, *argument)]
-    if step.argument is None:
-        return _script(_PERSIST, step.key)
-    return [("PEXPIRE", step.key, step.argument)]
+def _removed(_: Remove, replies: list[Any]) -> int:
+    return sum(map(_checked, replies))
 
 
-def _increment(step: Increment) -> list[Command]:
-    if step.create:
-        return [("INCRBY", step.key, step.delta)]
-    return _script(_INCREMENT, step.key, step.delta)
-
-
-def _sum(replies: list[Any]) -> int | str | None:
+def _sum(_: Increment, replies: list[Any]) -> int | str | None:
     (reply,) = replies
     if isinstance(reply, ResponseError) and (
         "not an integer" in str(reply) or "would overflow" in str(reply)
@@ -141,7 +179,7 @@ def _sum(replies: list[Any]) -> int | str | None:
     return total
 
 
-def _renamed(replies: list[Any]) -> bool:
+def _renamed(_: Rename, replies: list[Any]) -> bool:
     (reply,) = replies
     if isinstance(reply, ResponseError) and "no such key" in str(reply):
         return False
@@ -149,7 +187,7 @@ def _renamed(replies: list[Any]) -> bool:
     return True
 
 
-def _left(replies: list[Any]) -> int | None:
+def _left(_: Left, replies: list[Any]) -> int | None:
     left: int = _checked(replies[0])
     return None if left == -2 else left
 
@@ -158,7 +196,7 @@ def _scan(step: Scan) -> list[Command]:
     return [("SCAN", step.cursor, "MATCH", step.glob, "COUNT", step.count)]
 
 
-def _scanned(replies: list[Any]) -> tuple[int, list[str]]:
+def _scanned(_: Scan, replies: list[Any]) -> tuple[int, list[str]]:
     cursor, names = _checked(replies[0])
     keys = []
     for name in names:
@@ -168,35 +206,21 @@ def _scanned(replies: list[Any]) -> tuple[int, list[str]]:
     return int(cursor), keys
 
 
-def _truth(replies: list[Any]) -> bool:
+def _truth(_: Step, replies: list[Any]) -> bool:
     return bool(_checked(replies[0]))
 
 
-_ENCODE: Final[dict[type, Callable[[Any], list[Command]]]] = {
-    Read: _read,
-    Store: _store,
-    Remove: lambda step: [("UNLINK", *step.keys)],
-    Expire: _expire,
-    Increment: _increment,
-    Swap: lambda step: _script(_SWAP, step.key, step.old, step.new),
-    Rename: lambda step: [("RENAME", step.old, step.new)],
-    Exists: lambda step: [("EXISTS", *step.keys)],
-    Left: lambda step: [("PTTL", *step.keys)],
-    Scan: _scan,
-    ScanToRemove: _scan,
-    Probe: lambda step: [("SET", step.key, 1, "PX", 1000)],
-}
-
-_DECODE: Final[dict[type, Callable[[list[Any]], Any]]] = {
+_DECODE: Final[dict[type, Callable[[Any, list[Any]], Any]]] = {
     Read: _found,
-    Store: _stored,
-    Expire: _truth,
-    Increment: _sum,
-    Swap: _truth,
-    Rename: _renamed,
     Exists: _truth,
     Left: _left,
     Scan: _scanned,
     ScanToRemove: _scanned,
     Probe: _truth,
+    Store: _stored,
+    Remove: _removed,
+    Expire: _truth,
+    Rename: _renamed,
+    Increment: _sum,
+    Swap: _truth,
 }

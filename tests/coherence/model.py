@@ -1,4 +1,4 @@
-"""A model small enough to explore: Redis as a dictionary, a node's threads as flows.
+"""A model small enough to explore: Redis as a dictionary, the nodes' threads as flows.
 
 The flows are the real ones, on the real memory tier; only time and the server are the model's.
 Each step of a flow is cut in two, as on a real server: Redis carries it out at one moment, and
@@ -7,6 +7,7 @@ the flow hears of it at a later one.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -36,11 +37,15 @@ from tiercache.steps import (
 
 
 class ModelRedis:
-    """What the steps mean, on a dictionary: key -> (bytes or integer, when it expires)."""
+    """What the steps mean, on a dictionary: key -> (bytes or integer, when it expires).
+
+    Each change and its message are one step; `told` takes the keys of every change.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.data: dict[str, tuple[Any, float]] = {}
+        self.told: list[tuple[str, ...]] = []
 
     def alive(self, key: str) -> tuple[Any, float] | None:
         entry = self.data.get(key)
@@ -56,7 +61,12 @@ class ModelRedis:
         return FOREVER if entry[1] == float("inf") else int((entry[1] - self.clock()) * 1000)
 
     def perform(self, step: Step) -> Any:
-        return getattr(self, f"_{type(step).__name__.lower()}")(step)
+        """Carry a step out, and note what the nodes are to be told."""
+        before = dict(self.data)
+        answer = getattr(self, f"_{type(step).__name__.lower()}")(step)
+        if step.writes and step.keys and self.data != before:
+            self.told.append(step.keys)
+        return answer
 
     def _end(self, life: int | None) -> float:
         return float("inf") if life is None else self.clock() + life / 1000
@@ -175,6 +185,8 @@ class Task:
 
     def advance(self, redis: ModelRedis) -> None:
         """Do what comes next: begin, let Redis carry the step out, or hear the answer."""
+        if self.done:
+            return
         try:
             if self.flow is None:
                 self.flow = self.make()
@@ -191,38 +203,79 @@ class Task:
 
 @dataclass
 class World:
-    """One node, its Redis, and a clock that the test moves."""
+    """Some nodes, their Redis, the messages under way, and a clock that the test moves."""
 
+    nodes: list[ModelNode] = field(default_factory=list)
     now: float = 1000.0
     redis: ModelRedis = field(init=False)
-    node: ModelNode = field(init=False)
+    mail: list[deque[tuple[str, ...]]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.redis = ModelRedis(lambda: self.now)
-        self.node = ModelNode(lambda: self.now)
+    @classmethod
+    def of(cls, nodes: int) -> World:
+        """Make a world with this many nodes."""
+        world = cls()
+        world.redis = ModelRedis(lambda: world.now)
+        world.nodes = [ModelNode(lambda: world.now) for _ in range(nodes)]
+        world.mail = [deque() for _ in range(nodes)]
+        return world
 
-    def finish(self, flow: Flow[Any]) -> Any:
+    def advance(self, task: Task, node: int) -> None:
+        """Let a node's operation do what comes next; what it changes is told to the others."""
+        task.advance(self.redis)
+        for keys in self.redis.told:
+            for other, box in enumerate(self.mail):
+                if other != node:
+                    box.append(keys)
+        self.redis.told.clear()
+
+    def deliver(self, node: int) -> None:
+        """Let a node hear the next message, if there is one."""
+        if self.mail[node]:
+            self.nodes[node].memory.invalidate_many(self.mail[node].popleft())
+
+    def lose(self, node: int) -> None:
+        """Cut a node's subscription: what is under way to it is lost."""
+        self.nodes[node].memory.pause()
+        self.mail[node].clear()
+
+    def rejoin(self, node: int) -> None:
+        """Acknowledge a new subscription: from here on the node is told."""
+        self.mail[node].clear()
+        self.nodes[node].memory.resume(lambda key: False)
+
+    def finish(self, flow: Flow[Any], node: int = 0) -> Any:
         """Carry an operation out, undisturbed."""
         task = Task(lambda: flow)
         while not task.done:
-            task.advance(self.redis)
+            self.advance(task, node)
         return task.result
 
-    def disagreements(self) -> dict[str, tuple[Any, Any]]:
-        """Return for each key where memory differs from Redis what each has: none is right."""
+    def settle(self) -> None:
+        """Deliver all that is under way."""
+        for node, box in enumerate(self.mail):
+            while box:
+                self.deliver(node)
+
+    def disagreements(self) -> dict[tuple[int, str], tuple[Any, Any]]:
+        """Return where a node's memory differs from Redis, and what each has: none is right.
+
+        Copies of keys about which a message is under way may differ until it is delivered.
+        """
         wrong = {}
-        for key, entry in self.node.memory.entries.items():
-            if entry.deadline <= self.now:
-                continue
-            held = self.node.flows.local.value(entry)
-            there = self.redis.alive(key)
-            value = None if there is None else self._value(there[0])
-            if there is None or value != held or entry.deadline > there[1] + 1e-9:
-                wrong[key] = (held, value)
+        for number, node in enumerate(self.nodes):
+            awaited = {key for keys in self.mail[number] for key in keys}
+            for key, entry in node.memory.entries.items():
+                if entry.deadline <= self.now or key in awaited:
+                    continue
+                held = node.flows.local.value(entry)
+                there = self.redis.alive(key)
+                value = None if there is None else self._value(there[0])
+                if there is None or value != held or entry.deadline > there[1] + 1e-9:
+                    wrong[number, key] = (held, value)
         return wrong
 
     def _value(self, raw: Any) -> Any:
-        return raw if isinstance(raw, int) else self.node.codec.unpack(raw)[0]
+        return raw if isinstance(raw, int) else self.nodes[0].codec.unpack(raw)[0]
 
 
 def schedules(lengths: list[int]) -> Iterator[list[int]]:

@@ -1,0 +1,127 @@
+"""The backplane: how a node hears of changes that others made, and what it trusts meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .keys import literal_head
+from .listener import Listener
+from .memory import MemoryTier
+from .messages import Post, channel
+from .remote import bounded
+
+logger = logging.getLogger("tiercache")
+
+
+class Backplane:
+    """One node's ear: its listening thread, and the rule that memory is trusted only with it.
+
+    - Memory holds nothing from Redis before the first subscription is acknowledged, nor between
+      its loss and the next acknowledgement, which drops everything.
+    - What another node changed is dropped; this node's own messages tell it nothing new.
+
+    Args:
+        kind: "pubsub" (other nodes tell) or "tracking" (the server tells of every client).
+        pool: redis-py's pool; the listener's connection is made like its, but not counted.
+        node_id: this node's id.
+        store: the store as logs call it.
+        memory: what is kept in step.
+        keep: tells which keys are this node's own to answer while Redis is away; their copies
+            outlive a new subscription.
+        namespaces: globs of the keys to listen for ("tracking").
+        changed: called when `connected` has changed.
+
+    Attributes:
+        connected: whether every change is heard.
+        post: where and as whom this node tells of changes; None where the server does.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        pool: Any,
+        node_id: str,
+        store: str,
+        memory: MemoryTier,
+        keep: Callable[[str], bool],
+        namespaces: Iterable[str],
+        changed: Callable[[], None],
+    ) -> None:
+        self.connected = False
+        self._channel = channel(int(pool.connection_kwargs.get("db") or 0))
+        self.post = Post(self._channel, node_id) if kind == "pubsub" else None
+        self._pool = pool
+        self._node_id = node_id
+        self._store = store
+        self._memory = memory
+        self._keep = keep
+        self._namespaces = namespaces
+        self._changed = changed
+        memory.pause()
+        self._listener = Listener(self._make_connection, self._subscription, self)
+
+    def start(self) -> None:
+        """Start listening."""
+        self._listener.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listener.close()
+
+    def namespaces_changed(self) -> None:
+        """Listen for another cache's keys as well."""
+        if self.post is None:
+            self._listener.restart()
+
+    # What the listener tells, on its thread
+
+    def joined(self) -> None:
+        """Trust memory from now on, with nothing of before in it."""
+        self._memory.resume(self._keep)
+        self.connected = True
+        self._changed()
+        logger.info("tiercache.backplane.joined: %s", self._store, extra={"store": self._store})
+
+    def lost(self) -> None:
+        """Trust memory no more: changes may be missed."""
+        self.connected = False
+        self._memory.pause()
+        self._changed()
+        logger.warning(
+            "tiercache.backplane.lost: %s; memory is not read until it is back",
+            self._store,
+            extra={"store": self._store},
+        )
+
+    def heard(self, origin: str | None, keys: Iterable[str] | None) -> None:
+        """Drop what somebody else changed."""
+        if origin == self._node_id:
+            return
+        if keys is None:
+            self._memory.invalidate_where(lambda key: not self._keep(key))
+        else:
+            self._memory.invalidate_many(keys)
+
+    # How it listens
+
+    def _make_connection(self) -> Any:
+        """Make a connection like the pool's; only RESP 3 carries messages between replies."""
+        kwargs = {**self._pool.connection_kwargs, "protocol": 3}
+        return bounded(self._pool.connection_class)(**kwargs)
+
+    def _subscription(self) -> list[tuple[Any, ...]]:
+        if self.post is not None:
+            return [("SUBSCRIBE", self._channel)]
+        prefixes = [word for head in self._heads() for word in ("PREFIX", head)]
+        return [("CLIENT", "TRACKING", "ON", "BCAST", *prefixes)]
+
+    def _heads(self) -> list[str]:
+        """What the namespaces begin with; Redis refuses one that begins with another."""
+        heads: list[str] = []
+        for head in sorted(map(literal_head, self._namespaces)):
+            if not any(head.startswith(shorter) for shorter in heads):
+                heads.append(head)
+        return heads

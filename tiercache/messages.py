@@ -1,0 +1,59 @@
+"""What nodes tell each other: that keys were changed, and by whom."""
+
+from __future__ import annotations
+
+import json
+from typing import Final, NamedTuple
+
+WIRE_VERSION: Final = 1
+
+MOST_KEYS: Final = 1000
+"""Keys that one message names; one about more says "everything"."""
+
+MOST_CHARACTERS: Final = 64 * 1024
+"""Characters of all keys in one message; beyond them it says "everything"."""
+
+
+class Heard(NamedTuple):
+    """A message as it arrived.
+
+    Attributes:
+        origin: the id of the node that sent it.
+        keys: the keys that it changed, None for everything.
+    """
+
+    origin: str
+    keys: list[str] | None
+
+
+class Post(NamedTuple):
+    """Where and as whom a node tells the others.
+
+    Attributes:
+        channel: the channel of Redis's Pub/Sub.
+        origin: this node's id.
+    """
+
+    channel: str
+    origin: str
+
+    def of(self, keys: tuple[str, ...]) -> tuple[str, str]:
+        """Return the channel and the message that tells of a change to these keys."""
+        many = len(keys) > MOST_KEYS or sum(map(len, keys)) > MOST_CHARACTERS
+        return self.channel, json.dumps([self.origin, None if many else keys])
+
+
+def channel(database: int) -> str:
+    """Return the channel for a database: Pub/Sub itself does not tell them apart."""
+    return f"tiercache:{WIRE_VERSION}:{database}"
+
+
+def parse(data: bytes) -> Heard | None:
+    """Read a message; None if it is none of ours, and so tells nothing that can be relied on."""
+    try:
+        origin, keys = json.loads(data)
+    except ValueError:
+        return None
+    if not isinstance(origin, str) or not (keys is None or isinstance(keys, list)):
+        return None
+    return Heard(origin, keys)
