@@ -470,6 +470,14 @@ class TestSweep:
         check_consistent(tier)
 
 
+def traced_in_the_tier() -> int:
+    """Bytes that the tier's modules and this one allocated; other tests' threads may run."""
+    names = ("memory", "bounded", "policies", "entry", "test_memory")
+    wanted = [tracemalloc.Filter(inclusive=True, filename_pattern=f"*/{n}.py") for n in names]
+    snapshot = tracemalloc.take_snapshot().filter_traces(wanted)
+    return sum(trace.size for trace in snapshot.traces)
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_nothing_grows_while_keys_come_and_go(policy, clock):
     """Setting, reading, deleting and sweeping for ever takes no more memory than at first."""
@@ -489,13 +497,14 @@ def test_nothing_grows_while_keys_come_and_go(policy, clock):
     tracemalloc.start()
     try:
         churn(3000)
-        before, _ = tracemalloc.get_traced_memory()
+        before = traced_in_the_tier()
         churn(6000)
-        after, _ = tracemalloc.get_traced_memory()
+        after = traced_in_the_tier()
     finally:
         tracemalloc.stop()
         gc.enable()
-    assert after - before < 20_000
+    # A dictionary may rebuild itself; 3,000 lost entries would be ten times as much.
+    assert after - before < 60_000
 
 
 ACTIONS = [

@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.exceptions import SynchronousOnlyOperation
 
 from . import sources
 from .commands import Commands
@@ -87,7 +89,11 @@ class TieredCache(Commands):
         xx: bool = False,
     ) -> bool:
         """Do as `set`."""
-        return await self._arun(self._set(key, value, timeout, version, _when(nx=nx, xx=xx)))
+        try:
+            return await self._arun(self._set(key, value, timeout, version, _when(nx=nx, xx=xx)))
+        except SynchronousOnlyOperation:
+            # Serializing the value asks the database: a queryset that was not evaluated.
+            return await sync_to_async(self.set)(key, value, timeout, version, nx=nx, xx=xx)
 
     def add(
         self,
@@ -107,7 +113,7 @@ class TieredCache(Commands):
         version: int | None = None,
     ) -> bool:
         """Do as `add`."""
-        return await self._arun(self._set(key, value, timeout, version, "NX"))
+        return await self.aset(key, value, timeout, version, nx=True)
 
     def touch(
         self,
@@ -244,7 +250,10 @@ class TieredCache(Commands):
         version: int | None = None,
     ) -> list[Any]:
         """Do as `set_many`."""
-        await self._arun(self._set_many(data, timeout, version))
+        try:
+            await self._arun(self._set_many(data, timeout, version))
+        except SynchronousOnlyOperation:
+            await sync_to_async(self.set_many)(data, timeout, version)
         return []
 
     def delete_many(self, keys: Iterable[Any], version: int | None = None) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from . import scripts
 from .keys import literal_head
 from .listener import Listener
 from .memory import MemoryTier
@@ -51,6 +52,7 @@ class Backplane:
         changed: Callable[[], None],
     ) -> None:
         self.connected = False
+        self._closed = False
         self._channel = channel(int(pool.connection_kwargs.get("db") or 0))
         self.post = Post(self._channel, node_id) if kind == "pubsub" else None
         self._pool = pool
@@ -61,7 +63,9 @@ class Backplane:
         self._namespaces = namespaces
         self._changed = changed
         memory.pause()
-        self._listener = Listener(self._make_connection, self._subscription, self)
+        self._listener = Listener(
+            self._make_connection, self._subscription, self, preparation=scripts.load_all()
+        )
 
     def start(self) -> None:
         """Start listening."""
@@ -69,6 +73,7 @@ class Backplane:
 
     def close(self) -> None:
         """Stop listening."""
+        self._closed = True
         self._listener.close()
 
     def namespaces_changed(self) -> None:
@@ -90,6 +95,8 @@ class Backplane:
         self.connected = False
         self._memory.pause()
         self._changed()
+        if self._closed:
+            return
         logger.warning(
             "tiercache.backplane.lost: %s; memory is not read until it is back",
             self._store,

@@ -33,7 +33,7 @@ class RedisAway(TierCacheError):
         "alone",  # not asked: this cache has no Redis tier
     )
     WRITES_ONLY = frozenset({"readonly", "full", "unwritable"})
-    CERTAIN = frozenset({"refused", "auth", "loading", "down"})
+    CERTAIN = frozenset({"refused", "timeout", "auth", "loading", "down"})
 
     def __init__(self, kind: str, message: str = "") -> None:
         super().__init__(message or f"Redis is away ({kind})")
@@ -46,7 +46,7 @@ class RedisAway(TierCacheError):
 
     @property
     def certain(self) -> bool:
-        """Whether one such failure is proof enough: a lost connection or a time-out is not."""
+        """Whether one such failure is proof enough, as a lost connection is not."""
         return self.kind in self.CERTAIN
 
 

@@ -78,6 +78,9 @@ class Health:
                 self.writes.failed(away.kind, now, certain=True)
             if away.reads_too:
                 self.reads.failed(away.kind, now, certain=away.certain)
+            if self.reads.open:
+                # A server that does not answer reads is spared writes as well.
+                self.writes.failed(away.kind, now, certain=True)
             after = self.state
         if after != before:
             self._changed(after)

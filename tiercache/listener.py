@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
+
+from redis.exceptions import ResponseError
 
 from .messages import parse
 from .trouble import FAILURES
@@ -49,6 +53,7 @@ class Listener:
         connect: returns a connection that is not connected yet; called once for each attempt.
         subscription: returns the commands that begin the subscription; all must be
             acknowledged.
+        preparation: commands to send before it, whose refusal does not matter.
         audience: who is told.
         heartbeat: seconds of silence after which the connection counts as lost; a PING is sent
             after a third of it.
@@ -59,11 +64,14 @@ class Listener:
         connect: Callable[[], Any],
         subscription: Callable[[], list[tuple[Any, ...]]],
         audience: Audience,
+        *,
+        preparation: Sequence[tuple[Any, ...]] = (),
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self._connect = connect
         self._subscription = subscription
         self._audience = audience
+        self._preparation = preparation
         self._heartbeat = heartbeat
         self._closed = threading.Event()
         self._connection: Any = None
@@ -77,8 +85,11 @@ class Listener:
     def restart(self) -> None:
         """Subscribe anew: what is to be listened to has changed."""
         connection = self._connection
-        if connection is not None:
-            connection.disconnect()
+        sock = None if connection is None else connection._get_socket()
+        if sock is not None:
+            # Only wakes the thread, which owns the connection and takes it for lost.
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the thread; wait for it, but not for long."""
@@ -120,6 +131,10 @@ class Listener:
             connection.disconnect()
 
     def _subscribe(self, connection: Any) -> None:
+        for command in self._preparation:
+            connection.send_command(*command, check_health=False)
+            with suppress(ResponseError):
+                self._read(connection, disconnect_on_error=False)
         for command in self._subscription():
             connection.send_command(*command, check_health=False)
             self._read(connection)
@@ -139,8 +154,8 @@ class Listener:
                 asked = True
 
     @staticmethod
-    def _read(connection: Any) -> Any:
-        return connection.read_response(push_request=True)
+    def _read(connection: Any, **options: Any) -> Any:
+        return connection.read_response(push_request=True, **options)
 
     def _tell(self, reply: Any) -> None:
         if not isinstance(reply, list):

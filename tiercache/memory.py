@@ -11,7 +11,7 @@ from tiercache.bounded import REASONS, Bounded
 from tiercache.entry import DEAD, MISSING, Copy, Entry, Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["REASONS", "SLICE", "STRIPES", "MemoryTier"]
 
@@ -134,6 +134,25 @@ class MemoryTier(Bounded):
                 return self._hold(entry, now)
             self._discard(key, now)
             return False
+
+    def begin_many(self, keys: Iterable[str]) -> list[int]:
+        """Do as `begin` for keys that are written together: none voids another's ticket."""
+        keys = list(keys)
+        with self._lock:
+            for key in keys:
+                self._raise_epoch(key)
+            return [self.ticket(key) for key in keys]
+
+    def finish_many(self, copies: Mapping[str, Copy], deadline: float, tickets: list[int]) -> None:
+        """Do as `finish` for keys that were written together."""
+        with self._lock:
+            valid = [self.ticket(key) == old for key, old in zip(copies, tickets, strict=True)]
+            for key in copies:
+                self._raise_epoch(key)
+            tickets = [self.ticket(key) for key in copies]
+        for (key, copy), ticket, was_valid in zip(copies.items(), tickets, valid, strict=True):
+            if not (was_valid and self.install(key, copy, deadline, ticket)):
+                self.invalidate(key)
 
     def invalidate(self, key: str) -> bool:
         """Void all tickets for the key and drop its copy; return whether it was fresh."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from django_redis.exceptions import ConnectionInterrupted
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection, ConnectionPool
@@ -52,7 +53,7 @@ class Remote:
         with self._connection(deadline) as connection:
             if isinstance(step, Call):
                 message = self._wire.message(step.keys) if step.writes else None
-                return step.function(_Client(connection, self._pool, message))
+                return _call(step, _Client(connection, self._pool, message))
             sent = self._wire.commands(step)
             replies = _exchange(connection, sent)
             unknown = unknown_scripts(sent, replies)
@@ -117,6 +118,14 @@ class Remote:
             self._idle.appendleft(connection)
         else:
             self._idle.append(connection)
+
+
+def _call(step: Call, client: Redis) -> Any:
+    try:
+        return step.function(client)
+    except ConnectionInterrupted as exc:
+        # django-redis wraps what redis-py raised, in some of its calls.
+        raise exc.__cause__ or exc from None
 
 
 def _exchange(connection: Any, commands: list[Command]) -> list[Any]:

@@ -36,11 +36,12 @@ if reply ~= 0 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return reply
 """
 
+# The sum is read back as text: Lua's numbers are doubles, and exact up to 2^53 only.
 INCREMENT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 and ARGV[4] == '' then return false end
-local sum = redis.call('INCRBY', KEYS[1], ARGV[3])
+redis.call('INCRBY', KEYS[1], ARGV[3])
 if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
-return sum
+return redis.call('GET', KEYS[1])
 """
 
 PERSIST: Final = """
@@ -75,3 +76,8 @@ def run(script: str, keys: tuple[str, ...], *arguments: Any) -> tuple[Any, ...]:
 def run_with_text(command: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the same command with the script's text, which the server then knows by name."""
     return ("EVAL", _TEXTS[command[1]], *command[2:])
+
+
+def load_all() -> list[tuple[Any, ...]]:
+    """Return the commands that make a server know every script."""
+    return [("SCRIPT", "LOAD", text) for text in _NAMES]

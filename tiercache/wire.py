@@ -175,8 +175,8 @@ def _sum(_: Increment, replies: list[Any]) -> int | str | None:
         "not an integer" in str(reply) or "would overflow" in str(reply)
     ):
         return NOT_AN_INTEGER
-    total: int | None = _checked(reply)
-    return total
+    total = _checked(reply)
+    return None if total is None else int(total)
 
 
 def _renamed(_: Rename, replies: list[Any]) -> bool:

@@ -62,7 +62,7 @@ class Writes(Tiers):
             yield from self.delete(tuple(packed))
             return
         era = self._memory.era
-        tickets = {key: self._memory.begin(key) for key in packed}
+        tickets = self._memory.begin_many(packed)
         deadline = self._deadline(self._clock(), life)
         copies = {key: marked(key, item.copy) for key, item in packed.items()}
         try:
@@ -75,8 +75,7 @@ class Writes(Tiers):
             self._memory.invalidate_many(packed)
             raise
         else:
-            for key, copy in copies.items():
-                self._memory.finish(key, copy, deadline, tickets[key])
+            self._memory.finish_many(copies, deadline, tickets)
 
     def delete(self, keys: tuple[str, ...]) -> Flow[int]:
         """Remove keys; return how many were there."""

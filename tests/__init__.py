@@ -1,0 +1,1 @@
+"""The tests: what a cache is, what django-redis does, what happens when Redis is away."""

@@ -1,0 +1,125 @@
+"""The fixtures that all tests share: a real server, and caches on it, in it, or without it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import caches
+from django.test import override_settings
+
+from tests.support import django_suite, servers
+from tests.support.caches import TIERS, Face, settings_for, wait_until_joined
+from tests.support.proxy import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.servers import Valkey
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """The server that ordinary tests share; what a test leaves in it goes when the test ends."""
+    server = servers.shared()
+    yield server
+    server.client.flushall()
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[Callable[..., Valkey]]:
+    """Make servers that a test may freeze, kill and configure as it likes."""
+    started: list[Valkey] = []
+
+    def start(**config: Any) -> Valkey:
+        started.append(servers.Valkey(**config))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def proxied() -> Iterator[Callable[[Valkey], Proxy]]:
+    """Make proxies in front of servers."""
+    made: list[Proxy] = []
+
+    def make(server: Valkey) -> Proxy:
+        made.append(Proxy(server.port))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        proxy.close()
+
+
+@pytest.fixture
+def make_caches() -> Iterator[Callable[..., dict[str, Any]]]:
+    """Make caches by alias: `make_caches(default={...}, other={...})`; the last call counts."""
+    overrides: list[override_settings] = []
+
+    def make(**aliases: dict[str, Any]) -> dict[str, Any]:
+        overrides.append(override_settings(CACHES={**settings.CACHES, **aliases}))
+        overrides[-1].enable()
+        made = {alias: caches[alias] for alias in aliases}
+        for cache in made.values():
+            wait_until_joined(cache)
+        return made
+
+    yield make
+    # Leaving the override sends `setting_changed`, on which the backend drops its stores.
+    for override in reversed(overrides):
+        override.disable()
+
+
+@pytest.fixture
+def make_cache(valkey: Valkey, make_caches: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
+    """Make the default cache over the given tiers (both, unless told otherwise).
+
+    Further arguments are settings of the cache (`OPTIONS=...`); its KEY_PREFIX is unique.
+    """
+
+    def make(tiers: str = "tiered", **overrides: Any) -> Any:
+        return make_caches(default=settings_for(tiers, valkey.url, **overrides))["default"]
+
+    return make
+
+
+@pytest.fixture(params=TIERS)
+def tiers(request: pytest.FixtureRequest) -> str:
+    """Each combination of tiers in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def cache(make_cache: Callable[..., Any], tiers: str) -> Any:
+    """The cache over each combination of tiers in turn."""
+    return make_cache(tiers)
+
+
+@pytest.fixture(params=["sync", "async"])
+def make_face(request: pytest.FixtureRequest) -> Iterator[Callable[[Any], Face]]:
+    """Make faces of caches, called synchronously and asynchronously in turn."""
+    faces: list[Face] = []
+
+    def make(cache: Any) -> Face:
+        faces.append(Face(cache, request.param))
+        return faces[-1]
+
+    yield make
+    for face in faces:
+        face.finish()
+
+
+@pytest.fixture
+def face(cache: Any, make_face: Callable[[Any], Face]) -> Face:
+    """The cache over each combination of tiers, called synchronously and asynchronously."""
+    return make_face(cache)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if settings.DJANGO_SUITE is None and "CI" not in os.environ:
+        terminalreporter.write_line(django_suite.LEFT_OUT)

@@ -1,0 +1,1 @@
+"""What a cache backend must do: Django's own suite, and ours over every combination of tiers."""

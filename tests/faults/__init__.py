@@ -1,0 +1,1 @@
+"""Redis refused, silent, slow, read-only, full, loading: what the cache does meanwhile."""
