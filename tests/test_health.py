@@ -174,7 +174,7 @@ def test_each_change_of_state_is_said_once(patient: Patient, health: Health) -> 
         health.failed(write("a"), WRITES_ONLY)
     for _ in range(5):
         health.failed(read("a"), CERTAIN)
-    health.made_good(("a",))
+    health.made_good(health.to_make_good(1)[0])
     assert health.recovered(lambda: None)
     assert patient.said == ["read-only", "away", "up"]
 
@@ -197,10 +197,10 @@ def test_it_does_not_recover_while_anything_is_journaled(patient: Patient, healt
         dropped.append(health.writes.open)
 
     assert not health.recovered(drop)
-    health.made_good(("a",))
+    health.made_good(health.to_make_good(1)[0])
     assert not health.recovered(drop)
     assert health.state == "read-only"
-    health.made_good(pattern="ns:x*")
+    health.made_good(pattern=health.to_make_good(1)[1])
     assert health.recovered(drop)
     assert health.state == "up"
     # Copies went first, and in the same step.
@@ -211,7 +211,7 @@ def test_it_does_not_recover_while_anything_is_journaled(patient: Patient, healt
 def test_a_key_changed_again_while_it_is_made_good_stays_journaled(health: Health) -> None:
     """What came after its removal was sent is not made good by that removal."""
     health.failed(write("a", "b"), WRITES_ONLY)
-    keys = health.journal.some_keys(9)
+    keys, _ = health.to_make_good(9)
     health.refuses(Remove(("a",)))
     health.made_good(keys)
     assert "a" in health.journal

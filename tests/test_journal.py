@@ -61,8 +61,10 @@ def test_what_is_made_good_is_forgotten() -> None:
     noted = journal()
     noted.note(["x", "y"])
     noted.note((), "a:*")
+    assert noted.some_keys(1) == ("x",)
     noted.forget(("x", "never noted"))
     assert noted.some_keys(9) == ("y",)
+    assert noted.a_pattern() == "a:*"
     noted.forget(pattern="a:*")
     noted.forget(pattern="never noted")
     assert noted
@@ -110,7 +112,7 @@ def test_a_change_after_the_overflow_is_not_lost() -> None:
     """What is noted while the namespaces are being removed has them removed once more."""
     noted = journal(most_keys=1)
     noted.note(["a:1:x", "a:1:y"])
-    for pattern in NAMESPACES:
+    while pattern := noted.a_pattern():
         noted.forget(pattern=pattern)
     assert not noted
     noted.note(["a:1:z"])

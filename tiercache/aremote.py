@@ -18,12 +18,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 from redis.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
 
+from .remote import MOST_CONNECTIONS
 from .steps import Step
 from .trouble import FAILURES, away
 from .wire import Command, Wire, answer, unknown_scripts
-
-MOST_CONNECTIONS = 64
-"""Connections of one event loop, unless the pool says otherwise; further tasks wait for one."""
 
 # What redis-py keeps for itself among a pool's arguments, or what is not the same for asyncio.
 _NOT_TAKEN = frozenset(
@@ -57,8 +55,7 @@ class AsyncRemote:
     def __init__(self, pool: sync.ConnectionPool, wire: Wire) -> None:
         self._pool = _asyncio_pool(pool)
         self._wire = wire
-        limit = pool.max_connections
-        self._free = asyncio.Semaphore(limit if limit < 2**31 else MOST_CONNECTIONS)
+        self._free = asyncio.Semaphore(min(pool.max_connections, MOST_CONNECTIONS))
         self._idle: deque[Any] = deque()
         self._lifeline: AsyncGenerator[None] | None = None
 

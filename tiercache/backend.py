@@ -312,7 +312,8 @@ class TieredCache(Commands):
         return self._flows.expire(self.make_and_validate_key(key, version), "TOUCH", life, life)
 
     def _delete(self, keys: tuple[Any, ...], version: int | None) -> Flow[int]:
-        self._calls.deletes += len(keys)
+        count = len(keys)
+        self._calls.deletes += count
         return self._flows.delete(tuple(self.make_and_validate_key(key, version) for key in keys))
 
 

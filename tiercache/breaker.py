@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 
 FIRST_PROBE = 0.1
 """Seconds from the opening to the first probe."""
@@ -12,6 +12,15 @@ LONGEST_PAUSE = 2.0
 
 PATIENCE = 2
 """Failures in a row that open the breaker, where one alone proves nothing."""
+
+
+# The site's own random state is left alone: it may be seeded, and other threads use it.
+_jitter_source = secrets.SystemRandom()
+
+
+def jitter() -> float:
+    """Return a factor from 0.5 to 1: nodes that lost a server together come back apart."""
+    return _jitter_source.uniform(0.5, 1.0)
 
 
 class Breaker:
@@ -54,7 +63,7 @@ class Breaker:
     def probe_failed(self, now: float) -> None:
         """Put the next probe off: twice as long each time, jittered so that nodes spread out."""
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self.probe_at = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+        self.probe_at = now + self._pause * jitter()
 
     def close(self) -> None:
         """Let requests through again."""

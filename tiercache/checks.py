@@ -100,7 +100,8 @@ def _warnings(alias: str, conf: Mapping[str, Any]) -> Iterator[checks.CheckMessa
             obj=alias,
             id="tiercache.I002",
         )
-    if isinstance(conf.get("LOCATION"), list | tuple) or "," in str(conf.get("LOCATION")):
+    location = conf.get("LOCATION", "")
+    if len(location if isinstance(location, list | tuple) else location.split(",")) > 1:
         yield checks.Info(
             f"Cache {alias!r} names replicas, which are not read: a replica may still have the "
             f"value that a change has just replaced.",

@@ -40,6 +40,9 @@ _TIMES = frozenset({datetime.datetime, datetime.time})
 _ZONES = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
 _GROUPS = frozenset({tuple, frozenset})
 
+FOLD_IS_KEPT = 4
+"""The pickle protocol from which on a time keeps its `fold` (PEP 495)."""
+
 ATOMS: Mapping[str, frozenset[type]] = {
     PICKLE: _PICKLE_ATOMS,
     "django_redis.serializers.json.JSONSerializer": _JSON_ATOMS,
@@ -66,6 +69,7 @@ class Codec:
         compress, decompress: the compressor's.
         atoms: immutable types that survive the serializer; such values are held as they are.
         groups: whether tuples and frozensets of atoms are held as they are, too.
+        times: whether times of day come back with their `fold` (pickle's protocol 4 and later).
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Codec:
         decompress: Callable[[bytes], bytes],
         atoms: frozenset[type],
         groups: bool,
+        times: bool = True,
     ) -> None:
         self.loads = loads
         self._dumps = dumps
@@ -84,6 +89,7 @@ class Codec:
         self._decompress = decompress
         self._atoms = atoms
         self._groups = groups
+        self._times = _TIMES if times else frozenset()
 
     def pack(self, value: Any) -> Packed:
         """Make the bytes for Redis and the copy for memory.
@@ -95,7 +101,11 @@ class Codec:
             number = int(value)
             return Packed(number, Copy(number, PLAIN, getsizeof(number)))
         data = self._dumps(value)
-        return Packed(self._compress(data), self._copy(value, data))
+        raw = self._compress(data)
+        if raw and raw[0] in _INT_HEADS and isinstance(value, Enum):
+            # What looks like an integer comes back as one (msgpack writes small ones in a byte).
+            return Packed(raw, self.unpack(raw)[1])
+        return Packed(raw, self._copy(value, data))
 
     def unpack(self, raw: Raw) -> tuple[Any, Copy]:
         """Make the value and the copy for memory from what Redis holds.
@@ -120,7 +130,10 @@ class Codec:
         return value, self._copy(value, data)
 
     def _copy(self, value: Any, data: bytes) -> Copy:
-        size = self._size_if_immutable(value)
+        try:
+            size = self._size_if_immutable(value)
+        except RecursionError:
+            size = None
         if size is None:
             return Copy(data, SERIALIZED, getsizeof(data))
         return Copy(value, PLAIN, size)
@@ -132,7 +145,7 @@ class Codec:
             return getsizeof(value)
         if not self._groups:
             return None
-        if kind in _TIMES:
+        if kind in self._times:
             return getsizeof(value) if type(value.tzinfo) in _ZONES else None
         if kind not in _GROUPS:
             return None
@@ -181,4 +194,5 @@ def make_codec(options: Mapping[str, Any]) -> Codec:
         decompress=decompress if compressor_path != IDENTITY else compressor.decompress,
         atoms=ATOMS.get(serializer_path, frozenset()),
         groups=serializer_path == PICKLE,
+        times=int(options.get("PICKLE_VERSION", pickle.DEFAULT_PROTOCOL)) % 256 >= FOLD_IS_KEPT,
     )

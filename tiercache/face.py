@@ -99,7 +99,8 @@ class Face(BaseCache):
                 values[key] = self._open(entry) if entry.form else entry.held
             else:
                 missing[self._checked(full)] = key
-        self._calls.memory_hits += len(values)
+        hits = len(values)
+        self._calls.memory_hits += hits
         return values, missing
 
     # Flows

@@ -46,8 +46,7 @@ def heal(health: Health, memory: MemoryTier, ask: Callable[[Step], Any], probe_k
 
 def _make_good(health: Health, ask: Callable[[Step], Any]) -> None:
     """Remove some of what is journaled: keys first, then all under one pattern."""
-    keys = health.journal.some_keys(AT_ONCE)
-    pattern = health.journal.a_pattern()
+    keys, pattern = health.to_make_good(AT_ONCE)
     if keys:
         ask(Remove(keys))
         health.made_good(keys)

@@ -101,6 +101,12 @@ class Health:
             self.reads.probe_failed(now)
             self.writes.probe_failed(now)
 
+    def to_make_good(self, most: int) -> tuple[tuple[str, ...], str | None]:
+        """Return some of what has to be removed from Redis: keys, or else a pattern."""
+        with self._lock:
+            keys = self.journal.some_keys(most)
+            return keys, None if keys else self.journal.a_pattern()
+
     def made_good(self, keys: tuple[str, ...] = (), pattern: str | None = None) -> None:
         """Take out of the journal what has been removed from Redis."""
         with self._lock:

@@ -44,8 +44,19 @@ class Keeper:
         with self._lock:
             self._tended.add(tended)
             if self._thread is None and not self._ended:
-                self._thread = threading.Thread(target=self._run, name="tiercache", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="tiercache", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    # No thread to be had now: what is due waits for the next node's first use.
+                    logger.warning("tiercache.keeper.failed: no thread can be started")
+                else:
+                    self._thread = thread
+
+    def let_go(self, tended: Tended) -> None:
+        """Look after something no more."""
+        with self._lock:
+            self._tended.discard(tended)
 
     def wake(self) -> None:
         """Go round now."""
@@ -62,6 +73,7 @@ class Keeper:
         while not self._ended:
             nap = LONGEST_NAP
             started = time.monotonic()
+            tended: Tended | None
             for tended in self._everyone():
                 try:
                     due = tended.tend()
@@ -71,6 +83,8 @@ class Keeper:
                     due = None
                 if due is not None:
                     nap = min(nap, due)
+            # Or this frame would keep the last one alive over the nap.
+            tended = None
             nap -= time.monotonic() - started
             if nap > 0:
                 self._wake.wait(nap)

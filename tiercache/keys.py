@@ -12,9 +12,10 @@ KeyFunction: TypeAlias = Callable[[Any, str, Any], str]
 
 MEMCACHE_MAX_KEY_LENGTH = 250
 
-# What a key function is shown to find out where it puts the key and the version.
-_KEY_MARK = "tiercachekeymark"
-_VERSION_MARK = 7_406_108_119
+# What a key function is shown to find out where it puts the key and the version: twice, since
+# one that hashes or cuts them may look as if it did not.
+_KEY_MARKS = ("tiercachekeymark", "k" * 300)
+_VERSION_MARKS = (7_406_108_119, 5_283_947_160)
 
 
 def warns(key: str) -> bool:
@@ -41,23 +42,56 @@ def glob(key_function: KeyFunction, search: str, prefix: str, version: Any) -> s
     Raises:
         CannotEnumerate: the key function does not keep the key readable.
     """
-    full = key_function(_KEY_MARK, prefix, version)
-    if _KEY_MARK not in full:
-        raise CannotEnumerate(
-            f"KEY_FUNCTION {key_function!r} does not keep the key readable in what it returns "
-            f"({full!r}), so no pattern finds the keys it makes; clear(), keys(), iter_keys() and "
-            f"delete_pattern() need one"
-        )
-    return escape(full).replace(_KEY_MARK, search)
+    first, second = (_parts(key_function, key, prefix, version, mark=key) for key in _KEY_MARKS)
+    return search.join(_agreed(key_function, first, second))
 
 
 def namespace(key_function: KeyFunction, prefix: str) -> str:
     """Return the glob that all keys under a prefix fit, in all versions.
 
     Raises:
-        CannotEnumerate: the key function does not keep the key readable.
+        CannotEnumerate: the key function does not keep key and version readable.
     """
-    return glob(key_function, "*", prefix, _VERSION_MARK).replace(str(_VERSION_MARK), "*")
+    first, second = (
+        _parts(key_function, key, prefix, version, mark=key, other=str(version))
+        for key, version in zip(_KEY_MARKS, _VERSION_MARKS, strict=True)
+    )
+    return "*".join(_agreed(key_function, first, second))
+
+
+def _parts(
+    key_function: KeyFunction, key: str, prefix: str, version: Any, mark: str, other: str = ""
+) -> list[str]:
+    """Return what a key function puts around the key, with "*" for the version where it is free."""
+    try:
+        full = key_function(key, prefix, version)
+    except Exception as exc:
+        # The site's own code: whatever it makes of a key that is none of the site's.
+        raise CannotEnumerate(
+            f"KEY_FUNCTION {key_function!r} does not keep the key readable: it fails for the text "
+            f"{key!r} ({type(exc).__name__}: {exc}), so no pattern finds the keys it makes; "
+            f"clear(), keys(), iter_keys() and delete_pattern() need one"
+        ) from exc
+    parts = str(full).split(mark)
+    if not other:
+        return [escape(part) for part in parts]
+    # The prefix may have the version's digits in it.
+    return [
+        "*".join(escape(piece) for piece in part.split(other))
+        if other not in prefix
+        else escape(part)
+        for part in parts
+    ]
+
+
+def _agreed(key_function: KeyFunction, first: list[str], second: list[str]) -> list[str]:
+    if len(first) != 2 or first != second:
+        raise CannotEnumerate(
+            f"KEY_FUNCTION {key_function!r} does not keep the key readable in what it returns, or "
+            f"not the version, so no pattern finds the keys it makes; clear(), keys(), iter_keys() and "
+            f"delete_pattern() need one"
+        )
+    return first
 
 
 def literal_head(pattern: str) -> str:
@@ -70,10 +104,15 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     r"""Return a function that tells whether a key fits a glob, by the rules of Redis's KEYS.
 
     `*`, `?`, `[abc]`, `[^a]`, `[a-c]` and `\` before a character that stands for itself
-    (redis.io, commands/keys).
+    (redis.io, commands/keys). Like Redis it compares bytes: `?` is one byte of UTF-8.
     """
-    fits = re.compile(_regex(pattern), re.DOTALL).fullmatch
-    return lambda key: fits(key) is not None
+    fits = re.compile(_regex(_bytes(pattern)), re.DOTALL).fullmatch
+    return lambda key: fits(_bytes(key)) is not None
+
+
+def _bytes(text: str) -> str:
+    """Return a text with one character for each byte of the text's UTF-8."""
+    return text if text.isascii() else text.encode(errors="surrogatepass").decode("latin-1")
 
 
 def _regex(pattern: str) -> str:
@@ -83,7 +122,9 @@ def _regex(pattern: str) -> str:
         char = pattern[at]
         at += 1
         if char == "*":
-            parts.append(".*")
+            # A row of stars is one: stacked repetitions would take exponential time to fail.
+            if parts[-1:] != [".*"]:
+                parts.append(".*")
         elif char == "?":
             parts.append(".")
         elif char == "[":

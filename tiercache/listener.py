@@ -7,7 +7,6 @@ in between is lost. So the connection is held here, and each loss of it is told.
 from __future__ import annotations
 
 import logging
-import random
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 
 from redis.exceptions import ResponseError
 
+from .breaker import jitter
 from .messages import parse
 from .trouble import FAILURES
 
@@ -79,8 +79,11 @@ class Listener:
         self._thread = threading.Thread(target=self._run, name="tiercache-listener", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the thread; where none can be had, nothing is heard and memory is not trusted."""
+        try:
+            self._thread.start()
+        except RuntimeError:
+            logger.warning("tiercache.backplane.failed: no thread can be started")
 
     def restart(self) -> None:
         """Subscribe anew: what is to be listened to has changed."""
@@ -107,8 +110,7 @@ class Listener:
             except Exception:
                 # Whatever it was, a thread that is gone would leave memory untrusted for ever.
                 logger.exception("tiercache.backplane.failed")
-            # All nodes lose a server at the same moment, and should not come back at the same.
-            self._closed.wait(self._pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            self._closed.wait(self._pause * jitter())
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def _listen(self) -> None:

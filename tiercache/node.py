@@ -40,6 +40,7 @@ MOST_REPORTED = 32
 
 _T = TypeVar("_T")
 _NOTHING: dict[str, Entry] = {}
+_clients_of_the_parent: list[object] = []
 
 
 class Shelf:
@@ -266,9 +267,15 @@ class Node:
                 self._aremotes[loop] = remote
         return remote
 
-    def listen_for(self, namespace: str) -> None:
-        """Take in another cache of this store: what fits the glob is its, to clear and to hear."""
+    def listen_for(self, namespace: str | None) -> None:
+        """Take in another cache of this store: what fits the glob is its, to clear and to hear.
+
+        None for one whose key function leaves no pattern.
+        """
         namespaces = self.health.journal.namespaces
+        if namespace is None:
+            self.health.journal.complete = False
+            return
         if namespace not in namespaces:
             namespaces.add(namespace)
             if self._backplane is not None:
@@ -331,6 +338,7 @@ class Node:
 
     def close(self) -> None:
         """Drop everything and close what is idle; the node is not used any more."""
+        keeper.keeper.let_go(self)
         self.memory.invalidate_all()
         if self._backplane is not None:
             self._backplane.close()
@@ -340,8 +348,12 @@ class Node:
     def reset_after_fork(self) -> None:
         """In a child: nothing held, no connection, no lock of the parent's."""
         self.memory.reset_after_fork()
-        namespaces, remote = self.health.journal.namespaces, self._remote
+        journal, remote = self.health.journal, self._remote
+        # Letting go of the parent's clients would take their sockets out of its event loops,
+        # whose selectors parent and child share.
+        _clients_of_the_parent.append(self._aremotes)
         self._begin()
-        self.health.journal.namespaces = namespaces
+        self.health.journal.namespaces = journal.namespaces
+        self.health.journal.complete = journal.complete
         if remote is not None:
             remote.reset_after_fork()

@@ -6,6 +6,7 @@ django-redis's and means what it means there.
 
 from __future__ import annotations
 
+import decimal
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -118,13 +119,17 @@ def is_memory_only(location: object) -> bool:
     if location is None or location == "":
         return True
     servers = [location] if isinstance(location, str) else location
-    if not isinstance(servers, list | tuple | set) or not all(
-        isinstance(server, str) and server for server in servers
+    if (
+        not isinstance(servers, list | tuple)
+        or not servers
+        or not all(isinstance(server, str) and server.strip() for server in servers)
     ):
+        # Not quoted as a whole: it may have a password in it.
         raise Problem(
             "LOCATION",
-            f"LOCATION is {location!r}; allowed: a URL such as redis://127.0.0.1:6379/0, a list "
-            f'of them (the first is the primary), "" or {MEMORY_SCHEME}name for memory alone',
+            f"LOCATION is {_described(location)}; allowed: a URL such as "
+            f"redis://127.0.0.1:6379/0, a list of them (the first is the primary), "
+            f'"" or {MEMORY_SCHEME}name for memory alone',
         )
     return isinstance(location, str) and location.startswith(MEMORY_SCHEME)
 
@@ -165,18 +170,19 @@ def problems(options: Mapping[str, Any], *, alias: str | None = None) -> Iterabl
         elif name not in DJANGO_REDIS_OPTIONS and not _has_foreign_class(options):
             yield Problem(name, f"unknown option {name!r} in OPTIONS{where}; {_hint(name)}")
     client = options.get("CLIENT_CLASS")
-    if client in _REFUSED_CLIENTS:
+    if isinstance(client, str) and client in _REFUSED_CLIENTS:
         yield Problem(
             "CLIENT_CLASS",
             f"OPTIONS['CLIENT_CLASS']{where} is {client!r}, which tiercache cannot sit on "
             f"({_REFUSED_CLIENTS[client]}); allowed: django_redis.client.DefaultClient, "
             f"django_redis.client.SentinelClient and classes derived from them",
         )
-    if options.get("FALLBACK") == "raise" and options.get("IGNORE_EXCEPTIONS") is True:
+    fallback, ignores = options.get("FALLBACK"), options.get("IGNORE_EXCEPTIONS")
+    if (fallback, ignores) in (("raise", True), ("memory", False)):
         yield Problem(
             "FALLBACK",
-            f"OPTIONS{where} says both 'FALLBACK': 'raise' and 'IGNORE_EXCEPTIONS': True, which "
-            f"contradict each other; leave IGNORE_EXCEPTIONS out",
+            f"OPTIONS{where} says both 'FALLBACK': {fallback!r} and 'IGNORE_EXCEPTIONS': "
+            f"{ignores}, which contradict each other; leave IGNORE_EXCEPTIONS out",
         )
 
 
@@ -203,15 +209,18 @@ def _size(value: object) -> int:
     allowed = (
         'a number of bytes, 1 or more, or a text such as "64MiB" (B, kB, MB, GB, KiB, MiB, GiB)'
     )
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**63:
         return value
     match = re.fullmatch(
         r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", value if isinstance(value, str) else ""
     )
     if not match or match[2].lower() not in _UNITS:
         _no(allowed)
-    size = int(float(match[1]) * _UNITS[match[2].lower()])
-    return size if size >= 1 else _no(allowed)
+    try:
+        size = int(decimal.Decimal(match[1]) * _UNITS[match[2].lower()])
+    except (decimal.DecimalException, OverflowError):
+        _no(allowed)
+    return size if 1 <= size < 2**63 else _no(allowed)
 
 
 def _seconds(value: object) -> float:
@@ -227,6 +236,11 @@ def _seconds_or_none(value: object) -> float | None:
         return _seconds(value)
     except _Impossible as exc:
         _no(f"{exc}, or None for no cap")
+
+
+def _described(location: object) -> str:
+    kind = type(location).__name__
+    return f"a {kind}" if isinstance(location, str) or location else f"an empty {kind}"
 
 
 def _one_of(names: Iterable[str]) -> Callable[[object], str]:

@@ -7,6 +7,7 @@ way to them: a pool's bookkeeping on each borrowing, and one send and one read p
 from __future__ import annotations
 
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -17,13 +18,16 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection, ConnectionPool
-from redis.exceptions import ResponseError
+from redis.exceptions import MaxConnectionsError, ResponseError
 from redis.retry import Retry
 
 from .exceptions import RedisAway
 from .steps import Call, Step
 from .trouble import FAILURES, away
 from .wire import Command, Wire, answer, unknown_scripts
+
+MOST_CONNECTIONS = 64
+"""Connections that calls use at once, unless the pool allows fewer; further ones wait."""
 
 SHORTEST_WAIT = 0.001
 """Seconds that a socket operation gets at the least: to wait for 0 s means not to wait at all."""
@@ -42,6 +46,7 @@ class Remote:
         self._pool = pool
         self._wire = wire
         self._idle: deque[Any] = deque()
+        self._free = threading.Semaphore(min(pool.max_connections, MOST_CONNECTIONS))
 
     def perform(self, step: Step, deadline: float) -> Any:
         """Carry out a step by the deadline (`time.monotonic()`) and return its answer.
@@ -71,6 +76,7 @@ class Remote:
     def reset_after_fork(self) -> None:
         """Forget the parent's connections without a word to the server, which is still theirs."""
         self._idle = deque()
+        self._free = threading.Semaphore(min(self._pool.max_connections, MOST_CONNECTIONS))
         self._pool.reset()
 
     @contextmanager
@@ -94,12 +100,13 @@ class Remote:
                 self._give_back(connection, broken=broken)
 
     def _borrow(self, deadline: float) -> Any:
+        if not self._free.acquire(timeout=max(deadline - time.monotonic(), 0)):
+            raise MaxConnectionsError("all connections are in use")
         try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = cast("Any", self._pool.make_connection())
-            # One place decides what a failure means, and that is not a retry with its pauses.
-            connection.retry = Retry(NoBackoff(), 0)
+            connection = self._take()
+        except BaseException:
+            self._free.release()
+            raise
         connection.deadline = deadline
         try:
             if connection.is_stale():
@@ -110,6 +117,15 @@ class Remote:
             raise
         return connection
 
+    def _take(self) -> Any:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            connection = cast("Any", self._pool.make_connection())
+            # One place decides what a failure means, and that is not a retry with its pauses.
+            connection.retry = Retry(NoBackoff(), 0)
+            return connection
+
     def _give_back(self, connection: Any, *, broken: bool) -> None:
         connection.deadline = None
         if broken:
@@ -118,6 +134,7 @@ class Remote:
             self._idle.appendleft(connection)
         else:
             self._idle.append(connection)
+        self._free.release()
 
 
 def _call(step: Call, client: Redis) -> Any:

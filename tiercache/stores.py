@@ -6,7 +6,6 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,13 +84,15 @@ def bind(location: Any, params: Mapping[str, Any]) -> Binding:
     key = (
         location if isinstance(location, str) else repr(location),
         id(options),
-        *(repr(params.get(name)) for name in ("KEY_PREFIX", "VERSION", "TIMEOUT", "KEY_FUNCTION")),
+        *(repr(params[name]) for name in sorted(params) if name != "OPTIONS"),
     )
     known = _bindings.get(key)
     if known is not None:
         return known[1]
+    # Before the lock: a key function is the site's, and may use another cache.
+    own_namespace = _namespace(params)
     with _lock:
-        binding = _make(location, params)
+        binding = _make(location, params, own_namespace)
         if len(_bindings) >= MOST_BINDINGS:
             _bindings.clear()
         _bindings[key] = (options, binding)
@@ -101,9 +102,8 @@ def bind(location: Any, params: Mapping[str, Any]) -> Binding:
 def alias_of(location: Any, params: Mapping[str, Any]) -> str | None:
     """Return the name that the settings give to a cache, None if they do not have it."""
     for alias, conf in settings.CACHES.items():
-        if conf.get("LOCATION", "") == location and all(
-            conf.get(name) is value or conf.get(name) == value for name, value in params.items()
-        ):
+        rest = {name: conf[name] for name in conf if name not in ("BACKEND", "LOCATION")}
+        if conf.get("LOCATION", "") == location and rest == params:
             return str(alias)
     return None
 
@@ -135,7 +135,14 @@ def forget() -> None:
         node.close()
 
 
-def _make(location: Any, params: Mapping[str, Any]) -> Binding:
+def _namespace(params: Mapping[str, Any]) -> str | None:
+    try:
+        return namespace(get_key_func(params.get("KEY_FUNCTION")), params.get("KEY_PREFIX") or "")
+    except CannotEnumerate:
+        return None
+
+
+def _make(location: Any, params: Mapping[str, Any], own_namespace: str | None) -> Binding:
     alias = alias_of(location, params)
     raw = params.get("OPTIONS") or {}
     options = parse(raw, alias=alias)
@@ -144,9 +151,6 @@ def _make(location: Any, params: Mapping[str, Any]) -> Binding:
         client = None if is_memory_only(location) else _make_client(location, params, options)
         _nodes[key] = (_make_node(location, raw, options, client), params, client)
     node, first, client = _nodes[key]
-    with suppress(CannotEnumerate):
-        keys_of = get_key_func(params.get("KEY_FUNCTION"))
-        node.listen_for(namespace(keys_of, params.get("KEY_PREFIX") or ""))
     if names := disagreement(first, params):
         raise Problem(
             names[0],
@@ -155,6 +159,7 @@ def _make(location: Any, params: Mapping[str, Any]) -> Binding:
             f"({', '.join(names)}); aliases of one store may differ only in KEY_PREFIX, VERSION, "
             f"TIMEOUT, KEY_FUNCTION and OPTIONS['TIME_BUDGET'] and ['FALLBACK']",
         )
+    node.listen_for(own_namespace)
     return Binding(
         alias=alias,
         node=node,
@@ -187,12 +192,30 @@ def _make_client(location: Any, params: Mapping[str, Any], options: Options) -> 
     }
     raw.setdefault("SOCKET_TIMEOUT", options.time_budget)
     raw.setdefault("SOCKET_CONNECT_TIMEOUT", options.time_budget)
-    path = raw.get("CLIENT_CLASS", "django_redis.client.DefaultClient")
-    client = import_string(path)(_servers(location), {**params, "OPTIONS": raw}, _Backend())
+    client_class = import_string(raw.get("CLIENT_CLASS", "django_redis.client.DefaultClient"))
+    refuse_unfit_client(client_class)
+    client = client_class(_servers(location), {**params, "OPTIONS": raw}, _Backend())
     # django-redis keeps pools by URL alone, for all caches of the process: a second cache would
     # get the first one's time-outs.
     client.connection_factory._pools = {}
     return client
+
+
+def refuse_unfit_client(client_class: type) -> None:
+    """Refuse a client whose form of storing differs; by class, since one may derive from it.
+
+    Raises:
+        Problem: it is, or derives from, django-redis's `HerdClient` or `ShardClient`.
+    """
+    from django_redis.client import HerdClient, ShardClient
+
+    if issubclass(client_class, HerdClient | ShardClient):
+        raise Problem(
+            "CLIENT_CLASS",
+            f"OPTIONS['CLIENT_CLASS'] is {client_class.__qualname__}, which derives from a client "
+            f"that tiercache cannot sit on; allowed: classes derived from "
+            f"django_redis.client.DefaultClient or SentinelClient",
+        )
 
 
 def client_for(binding: Binding, face: Any) -> Any:
@@ -230,28 +253,48 @@ def _endpoint(url: str, options: Mapping[str, Any]) -> tuple[object, ...]:
         return (url,)
     try:
         parsed = parse_url(url)  # type: ignore[no-untyped-call]
-    except ValueError as exc:
-        raise Problem("LOCATION", f"LOCATION {_without_secrets(url)!r}: {exc}") from exc
+    except ValueError:
+        # redis-py's text may quote a part of the password.
+        raise Problem(
+            "LOCATION",
+            f"LOCATION {_without_secrets(url)!r} is no URL of a server; allowed: "
+            f"redis://[user:password@]host[:port][/database], rediss://…, unix://[…@]/path[?db=…]",
+        ) from None
     pool = options.get("CONNECTION_POOL_KWARGS", {})
     return (
         parsed.get("path") or (parsed.get("host", "localhost"), parsed.get("port", 6379)),
         int(parsed.get("db", pool.get("db", 0))),
+        parsed.get("connection_class"),
+        parsed.get("username", options.get("USERNAME")),
+        parsed.get("password", options.get("PASSWORD")),
     )
 
 
 def _without_secrets(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    place = rest.rpartition("@")[2].partition("?")[0]
-    return f"{scheme}{separator}{place}"
+    """Return the URL without user, password and query."""
+    scheme, separator, _ = url.partition("://")
+    place = url.removeprefix(scheme + separator) if separator else url
+    place = place.rpartition("@")[2].partition("?")[0]
+    return f"{scheme}{separator}{place}" if separator else place
 
 
 def disagreement(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Return the `OPTIONS` in which two aliases of one store differ, and must not."""
     ours, theirs = one.get("OPTIONS") or {}, other.get("OPTIONS") or {}
+    # What is tiercache's is compared as it is understood: "64MiB" is the default, said aloud.
+    one_parsed, other_parsed = parse(ours), parse(theirs)
+    own_names = {name for name in own(ours) | own(theirs) if name not in OF_ALIAS}
     return sorted(
-        name
-        for name in {*ours, *theirs} - OF_ALIAS
-        if ours.get(name, MISSING) != theirs.get(name, MISSING)
+        {
+            name
+            for name in own_names
+            if getattr(one_parsed, name.lower()) != getattr(other_parsed, name.lower())
+        }
+        | {
+            name
+            for name in {*ours, *theirs} - OF_ALIAS - own_names
+            if ours.get(name, MISSING) != theirs.get(name, MISSING)
+        }
     )
 
 

@@ -55,7 +55,8 @@ class Writes(Tiers):
     def set_many(self, values: Mapping[str, Any], life: int | None) -> Flow[None]:
         """Write values that all live `life` milliseconds, in one step."""
         packed = {key: self._codec.pack(value) for key, value in values.items()}
-        self._calls.sets += len(packed)
+        count = len(packed)
+        self._calls.sets += count
         if not packed:
             return
         if life == 0:
