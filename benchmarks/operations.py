@@ -183,7 +183,7 @@ def report(rows: list[dict[str, Any]], versions: str) -> str:
     ]
     for row in rows:
         cells = [
-            f"{row['microseconds'][rival]:.2f}" if rival in row["microseconds"] else "–"
+            f"{row['microseconds'][rival]:.2f}" if rival in row["microseconds"] else "-"
             for rival in names
         ]
         ratio = f"{row['ratio']:.2f} of {names[row['against']]}"

@@ -394,14 +394,10 @@ def test_sizes_are_what_a_value_takes(value: Any) -> None:
     assert getsizeof(copy.held) <= copy.size <= getsizeof(copy.held) + 1000
 
 
-@pytest.mark.parametrize("value", ["x" * 10_000, b"x" * 10_000, ("x" * 5000, b"y" * 5000)])
+@pytest.mark.parametrize("value", ["x" * 10_000, ("x" * 5000, "y" * 5000)], ids=["text", "group"])
 def test_a_large_value_has_a_large_size(codec: Any, value: Any) -> None:
     """The bytes of the parts of a group count as well, and compression does not hide them."""
-    try:
-        size = codec.pack(value).copy.size
-    except TypeError:
-        pytest.skip("JSON carries no bytes")
-    assert 10_000 <= size <= 21_000
+    assert 10_000 <= codec.pack(value).copy.size <= 21_000
 
 
 def test_a_value_that_cannot_be_carried_raises(codec: Any) -> None:

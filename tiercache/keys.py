@@ -68,7 +68,7 @@ def _parts(
     except Exception as exc:
         # The site's own code: whatever it makes of a key that is none of the site's.
         raise CannotEnumerate(
-            f"KEY_FUNCTION {key_function!r} does not keep the key readable: it fails for the text "
+            f"KEY_FUNCTION {key_function!r} does not keep keys readable: it fails for the text "
             f"{key!r} ({type(exc).__name__}: {exc}), so no pattern finds the keys it makes; "
             f"clear(), keys(), iter_keys() and delete_pattern() need one"
         ) from exc
@@ -87,8 +87,8 @@ def _parts(
 def _agreed(key_function: KeyFunction, first: list[str], second: list[str]) -> list[str]:
     if len(first) != 2 or first != second:
         raise CannotEnumerate(
-            f"KEY_FUNCTION {key_function!r} does not keep the key readable in what it returns, or "
-            f"not the version, so no pattern finds the keys it makes; clear(), keys(), iter_keys() and "
+            f"KEY_FUNCTION {key_function!r} does not keep key and version readable in what it "
+            f"returns, so no pattern finds the keys it makes; clear(), keys(), iter_keys() and "
             f"delete_pattern() need one"
         )
     return first

@@ -11,6 +11,7 @@ from django.test import override_settings
 
 from gateway_project.views.pages import EXAMPLES
 from tests.gateway.support import HOST, Upstream
+from tests.support.caches import wait_until_joined
 from tests.support.servers import dead_port
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ async def test_what_another_process_put_into_redis_is_answered_from_there(
         }
     )["other"]
     other.set("api:v1:/symbols", b'{"symbols":[]}')
+    wait_until_joined(caches["default"])
 
     tiers = [(await gateway.get(SYMBOLS)).headers["X-Cache"] for _ in range(2)]
 
