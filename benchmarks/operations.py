@@ -186,7 +186,8 @@ def report(rows: list[dict[str, Any]], versions: str) -> str:
             f"{row['microseconds'][rival]:.2f}" if rival in row["microseconds"] else "-"
             for rival in names
         ]
-        ratio = f"{row['ratio']:.2f} of {names[row['against']]}"
+        digits = 2 if row["ratio"] >= 0.1 else 3  # noqa: PLR2004 - two that mean something
+        ratio = f"{row['ratio']:.{digits}f} of {names[row['against']]}"
         lines.append(f"| {row['case']} | {' | '.join(cells)} | {ratio} |")
     return "\n".join(lines)
 
