@@ -186,7 +186,7 @@ def report(rows: list[dict[str, Any]], versions: str) -> str:
             f"{row['microseconds'][rival]:.2f}" if rival in row["microseconds"] else "-"
             for rival in names
         ]
-        digits = 2 if row["ratio"] >= 0.1 else 3  # noqa: PLR2004 - two that mean something
+        digits = 2 if row["ratio"] >= 0.1 else 3
         ratio = f"{row['ratio']:.{digits}f} of {names[row['against']]}"
         lines.append(f"| {row['case']} | {' | '.join(cells)} | {ratio} |")
     return "\n".join(lines)
