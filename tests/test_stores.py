@@ -18,6 +18,7 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from django_redis.pool import ConnectionFactory
 
 from tests.support.caches import DEAD, DJANGO_REDIS, TIERED, unique_prefix
 from tests.support.servers import HOST, free_port
@@ -323,8 +324,11 @@ def test_dropped_stores_close_their_connections(
     eventually(lambda: sockets(valkey) <= before)
 
 
-def test_two_caches_on_one_url_keep_their_own_time_outs(make_caches: Any, on_redis: Any) -> None:
+def test_two_caches_on_one_url_keep_their_own_time_outs(
+    make_caches: Any, on_redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """django-redis's pools, one for each URL in a process, are not used."""
+    monkeypatch.setattr(ConnectionFactory, "_pools", {})
     other = {**on_redis, "BACKEND": DJANGO_REDIS, "OPTIONS": {"SOCKET_TIMEOUT": 77}}
     pools = [
         cache.client.get_client(write=True).connection_pool
@@ -337,9 +341,6 @@ def test_two_caches_on_one_url_keep_their_own_time_outs(make_caches: Any, on_red
     assert [pool.connection_kwargs["socket_timeout"] for pool in pools] == [77, 1.0, 0.4]
     assert len({id(pool) for pool in pools}) == 3
     pools[0].disconnect()
-    from django_redis.pool import ConnectionFactory
-
-    ConnectionFactory._pools.clear()
 
 
 def test_a_key_function_may_use_another_cache(tmp_path: Path) -> None:
