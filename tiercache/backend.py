@@ -29,6 +29,7 @@ class TieredCache(Commands):
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         """Return the value, `default` if there is none; `None` is a value."""
+        # Stands here and in `aget`: to call it would cost as much as the hit itself.
         full = self._full_key(key, version)
         entry = self._shelf.entries.get(full)
         if entry is not None and time.monotonic() < entry.deadline:

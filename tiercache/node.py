@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import keeper
 from .codec import Codec
+from .drivers import adrive, drive
 from .entry import Entry
 from .exceptions import RedisAway, Undecodable
 from .flows import Flows
@@ -127,41 +128,13 @@ class Node:
         """Drive a flow to its end; each call spends `budget` seconds on Redis at the most."""
         if not self._ready:
             self._get_ready()
-        try:
-            step = next(flow)
-            deadline = time.monotonic() + budget
-            while True:
-                try:
-                    answer = self._perform(step, deadline)
-                except BaseException as exc:  # noqa: BLE001 - the flow decides, and cleans up
-                    step = flow.throw(exc)
-                else:
-                    step = flow.send(answer)
-                if step.paced:
-                    deadline = time.monotonic() + budget
-        except StopIteration as stop:
-            result: _T = stop.value
-            return result
+        return drive(flow, self._perform, budget)
 
     async def arun(self, flow: Flow[_T], budget: float) -> _T:
         """Drive a flow to its end on the running event loop."""
         if not self._ready:
             self._get_ready()
-        try:
-            step = next(flow)
-            deadline = time.monotonic() + budget
-            while True:
-                try:
-                    answer = await self._aperform(step, deadline)
-                except BaseException as exc:  # noqa: BLE001 - the flow decides, and cleans up
-                    step = flow.throw(exc)
-                else:
-                    step = flow.send(answer)
-                if step.paced:
-                    deadline = time.monotonic() + budget
-        except StopIteration as stop:
-            result: _T = stop.value
-            return result
+        return await adrive(flow, self._aperform, budget)
 
     def stats(self, alias: str | None) -> Stats:
         """Return a snapshot: the alias's calls, the store's memory and errors."""

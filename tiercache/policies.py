@@ -8,6 +8,7 @@ memory tier's lock.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -35,7 +36,7 @@ MARK: Final = 0xFFFFFFFF
 """The lower half of a ghost's record."""
 
 
-class Policy:
+class Policy(ABC):
     """The order in which entries leave.
 
     Attributes:
@@ -46,6 +47,7 @@ class Policy:
     entry_type: ClassVar[type[Entry]] = Entry
     queues: tuple[Queue, ...]
 
+    @abstractmethod
     def __init__(self, room: int, lock: Lock) -> None:
         """Begin with no entries.
 
@@ -54,17 +56,17 @@ class Policy:
             lock: the tier's lock, for a policy whose hits need it.
         """
 
+    @abstractmethod
     def add(self, entry: Entry) -> None:
         """Let in an entry whose key has none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def replace(self, old: Entry, new: Entry) -> None:
         """Let in `new` for `old`, which has the same key and leaves."""
-        raise NotImplementedError
 
+    @abstractmethod
     def victim(self) -> Entry:
         """Return the entry that should leave next; there must be one. The caller takes it out."""
-        raise NotImplementedError
 
     def round(self) -> Iterator[Entry]:
         """Yield every entry once, whatever comes and goes in between (see `Queue.patrol`)."""
