@@ -47,8 +47,7 @@ class Policy(ABC):
     entry_type: ClassVar[type[Entry]] = Entry
     queues: tuple[Queue, ...]
 
-    @abstractmethod
-    def __init__(self, room: int, lock: Lock) -> None:
+    def __init__(self, room: int, lock: Lock) -> None:  # noqa: B027 - most need neither
         """Begin with no entries.
 
         Args:
