@@ -37,7 +37,10 @@ class TieredCache(Commands):
             self._calls.memory_hits += 1
             if sources.watching:
                 sources.note("memory")
-            return self._open(entry) if entry.form else entry.held
+            if not entry.form:
+                return entry.held
+            value = self._open(entry)
+            return default if value is MISSING else value
         value = self._run(self._flows.get(self._checked(full)))
         return default if value is MISSING else value
 
@@ -50,7 +53,10 @@ class TieredCache(Commands):
             self._calls.memory_hits += 1
             if sources.watching:
                 sources.note("memory")
-            return self._open(entry) if entry.form else entry.held
+            if not entry.form:
+                return entry.held
+            value = self._open(entry)
+            return default if value is MISSING else value
         value = await self._arun(self._flows.get(self._checked(full)))
         return default if value is MISSING else value
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, default_key_func
 
 from . import stores
-from .entry import SERIALIZED, WARNS, Entry
+from .entry import MISSING, WARNS, Entry
 from .keys import warns
 from .stats import Stats
 from .steps import Flow
@@ -75,10 +75,13 @@ class Face(BaseCache):
     # Answers from memory
 
     def _open(self, entry: Entry) -> Any:
-        """Return the value of an entry that is not held as it is, or about whose key to warn."""
+        """Return the value of an entry that is not held as it is, or about whose key to warn.
+
+        `MISSING` if it cannot be read.
+        """
         if entry.form & WARNS:
             self.validate_key(entry.key)
-        return self._node.codec.loads(entry.held) if entry.form & SERIALIZED else entry.held
+        return self._flows.local.value(entry)
 
     def _is_held(self, full: str) -> bool:
         entry = self._shelf.entries.get(full)
@@ -96,7 +99,9 @@ class Face(BaseCache):
             entry = entries.get(full)
             if entry is not None and now < entry.deadline:
                 entry.used = True
-                values[key] = self._open(entry) if entry.form else entry.held
+                value = self._open(entry) if entry.form else entry.held
+                if value is not MISSING:
+                    values[key] = value
             else:
                 missing[self._checked(full)] = key
         hits = len(values)

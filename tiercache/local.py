@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from .entry import MISSING, SERIALIZED, WARNS, Copy, Entry
+from .exceptions import Undecodable
 from .keys import warns
 from .memory import MemoryTier
 from .steps import FOREVER
@@ -30,10 +31,17 @@ class Local:
     since then, because Redis is back, what this operation writes is kept nowhere.
     """
 
-    def __init__(self, memory: MemoryTier, codec: Packer, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        memory: MemoryTier,
+        codec: Packer,
+        clock: Callable[[], float],
+        undecodable: Callable[[str, Undecodable], None],
+    ) -> None:
         self._memory = memory
         self._codec = codec
         self._clock = clock
+        self._undecodable = undecodable
 
     def get(self, key: str) -> Any:
         """Return the value, or `MISSING`."""
@@ -41,8 +49,21 @@ class Local:
         return MISSING if entry is None else self.value(entry)
 
     def value(self, entry: Entry) -> Any:
-        """Return the value that an entry holds: one of its own for each caller."""
-        return self._codec.loads(entry.held) if entry.form & SERIALIZED else entry.held
+        """Return the value that an entry holds: one of its own for each caller.
+
+        `MISSING` if it cannot be read, which is counted; the copy is dropped then.
+        """
+        if not entry.form & SERIALIZED:
+            return entry.held
+        try:
+            return self._codec.loads(entry.held)
+        except Exception as exc:
+            # The site's own classes may raise anything when they are made again.
+            error = Undecodable(f"{type(exc).__name__}: {exc}")
+            error.__cause__ = exc
+            self._undecodable(entry.key, error)
+            self._memory.invalidate(entry.key)
+            return MISSING
 
     def has(self, key: str) -> bool:
         """Tell whether there is an entry."""
@@ -66,7 +87,10 @@ class Local:
             entry = self._memory.fresh(key)
             if entry is None and not create:
                 return MISSING
-            total = delta if entry is None else self.value(entry) + delta
+            value = 0 if entry is None else self.value(entry)
+            if value is MISSING:
+                return MISSING
+            total = value + delta
             copy = marked(key, self._codec.pack(total).copy)
             deadline = float("inf") if entry is None else entry.deadline
             expect = MISSING if entry is None else entry
@@ -85,7 +109,10 @@ class Local:
         entry = self._memory.fresh(old)
         if entry is None:
             return False
-        copy = marked(new, self._codec.pack(self.value(entry)).copy)
+        value = self.value(entry)
+        if value is MISSING:
+            return False
+        copy = marked(new, self._codec.pack(value).copy)
         self._memory.put(new, copy, entry.deadline, era=era)
         self._memory.invalidate(old)
         return True

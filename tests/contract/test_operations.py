@@ -423,3 +423,18 @@ class TestValues:
         first = face.get_or_set("key", lambda: [1])
         first.append(2)
         assert face.get_or_set("key", lambda: [9]) == [1]
+
+
+class Unreadable:
+    """A class of the site's whose objects can be stored, and not be made again."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+def test_a_value_that_cannot_be_made_again_is_a_miss(face: Face) -> None:
+    """Also where memory holds its bytes: it is counted, and never an exception."""
+    face.set("key", Unreadable())
+    assert face.get("key", "default") == "default"
+    assert face.get_many(["key"]) == {}
+    assert face.cache.stats().undecodable >= 1

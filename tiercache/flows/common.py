@@ -65,7 +65,7 @@ class Tiers:
         clock: Callable[[], float],
         undecodable: Callable[[str, Undecodable], None],
     ) -> None:
-        self.local = Local(memory, codec, clock)
+        self.local = Local(memory, codec, clock, self._count_undecodable)
         self._memory = memory
         self._codec = codec
         self._calls = calls
@@ -102,9 +102,12 @@ class Tiers:
                 return self._codec.unpack(found.raw)
             except Undecodable as exc:
                 error = exc
+        self._count_undecodable(key, error)
+        return None
+
+    def _count_undecodable(self, key: str, error: Undecodable) -> None:
         self._calls.undecodable += 1
         self._undecodable(key, error)
-        return None
 
     def _deadline(self, since: float, life: int | None) -> float:
         if life is None:
