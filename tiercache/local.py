@@ -57,7 +57,7 @@ class Local:
             return entry.held
         try:
             return self._codec.loads(entry.held)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - see below
             # The site's own classes may raise anything when they are made again.
             error = Undecodable(f"{type(exc).__name__}: {exc}")
             error.__cause__ = exc
