@@ -31,7 +31,7 @@ class Backplane:
         memory: what is kept in step.
         keep: tells which keys are this node's own to answer while Redis is away; their copies
             outlive a new subscription.
-        namespaces: globs of the keys to listen for ("tracking").
+        namespaces: returns globs of the keys to listen for, none for all keys ("tracking").
         changed: called when `connected` has changed.
 
     Attributes:
@@ -48,7 +48,7 @@ class Backplane:
         store: str,
         memory: MemoryTier,
         keep: Callable[[str], bool],
-        namespaces: Iterable[str],
+        namespaces: Callable[[], Iterable[str]],
         changed: Callable[[], None],
     ) -> None:
         self.connected = False
@@ -128,7 +128,7 @@ class Backplane:
     def _heads(self) -> list[str]:
         """What the namespaces begin with; Redis refuses one that begins with another."""
         heads: list[str] = []
-        for head in sorted(map(literal_head, self._namespaces)):
+        for head in sorted(map(literal_head, self._namespaces())):
             if not any(head.startswith(shorter) for shorter in heads):
                 heads.append(head)
         return heads

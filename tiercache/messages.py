@@ -52,8 +52,10 @@ def parse(data: bytes) -> Heard | None:
     """Read a message; None if it is none of ours, and so tells nothing that can be relied on."""
     try:
         origin, keys = json.loads(data)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return None
-    if not isinstance(origin, str) or not (keys is None or isinstance(keys, list)):
+    if not isinstance(origin, str):
         return None
-    return Heard(origin, keys)
+    if keys is None or (isinstance(keys, list) and all(isinstance(key, str) for key in keys)):
+        return Heard(origin, keys)
+    return None

@@ -217,7 +217,7 @@ class Node:
                 store=self.name,
                 memory=self.memory,
                 keep=self._is_own,
-                namespaces=self.health.journal.namespaces,
+                namespaces=self._namespaces,
                 changed=self._set_shelves,
             )
         self._wire = Wire(self._backplane.post if self._backplane else None)
@@ -245,14 +245,18 @@ class Node:
 
         None for one whose key function leaves no pattern.
         """
-        namespaces = self.health.journal.namespaces
+        journal, before = self.health.journal, self._namespaces()
         if namespace is None:
-            self.health.journal.complete = False
-            return
-        if namespace not in namespaces:
-            namespaces.add(namespace)
-            if self._backplane is not None:
-                self._backplane.namespaces_changed()
+            journal.complete = False
+        else:
+            journal.namespaces.add(namespace)
+        if self._backplane is not None and self._namespaces() != before:
+            self._backplane.namespaces_changed()
+
+    def _namespaces(self) -> frozenset[str]:
+        """Return what the keys of this store fit; none if that is not known of all of them."""
+        journal = self.health.journal
+        return frozenset(journal.namespaces) if journal.complete else frozenset()
 
     # What is trusted
 
