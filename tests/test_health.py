@@ -17,7 +17,7 @@ from tiercache.health import Health
 from tiercache.memory import MemoryTier
 from tiercache.node import Node
 from tiercache.options import Options
-from tiercache.steps import Exists, Read, Remove, Scan, ScanToRemove, Store
+from tiercache.steps import Peek, Read, Remove, Scan, ScanToRemove, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ UNCERTAIN, CERTAIN, WRITES_ONLY = RedisAway("closed"), RedisAway("refused"), Red
 
 def test_a_healthy_redis_is_asked_for_everything(health: Health) -> None:
     """And nothing is journaled."""
-    for step in (read("a"), write("a"), Scan(0, "ns:*", 10), Exists(("a",)), Remove(("a",))):
+    for step in (read("a"), write("a"), Scan(0, "ns:*", 10), Peek(("a",)), Remove(("a",))):
         assert not health.refuses(step)
         health.succeeded(step)
     assert (health.state, health.reason, health.next_probe()) == ("up", "", None)
@@ -107,7 +107,7 @@ def test_reads_are_served_while_writes_are_refused(health: Health) -> None:
     assert health.refuses(write("c"))
     assert health.refuses(read("a"))
     assert health.refuses(read("x", "a"))
-    assert health.refuses(Exists(("c",)))
+    assert health.refuses(Peek(("c",)))
     assert not health.refuses(read("x"))
     assert not health.refuses(Scan(0, "ns:*", 10))
 

@@ -43,6 +43,12 @@ VALID = [
     ("TIME_BUDGET", 2, "time_budget", 2.0),
     ("TIME_BUDGET", 0.05, "time_budget", 0.05),
     *(("BACKPLANE", name, "backplane", name) for name in BACKPLANES),
+    ("GRACE", 0, "grace", 0.0),
+    ("GRACE", 2.5, "grace", 2.5),
+    ("JITTER", 0, "jitter", 0.0),
+    ("JITTER", 0.1, "jitter", 0.1),
+    ("LEASE", 5, "lease", 5.0),
+    ("LOAD_RETRY", 0.5, "load_retry", 0.5),
     ("FALLBACK", "memory", "raises", False),
     ("FALLBACK", "raise", "raises", True),
 ]
@@ -65,6 +71,10 @@ INVALID = [
     *(("TIME_BUDGET", value, ["seconds", "above 0"]) for value in (*NOT_SECONDS, None)),
     *(("BACKPLANE", value, [repr(name) for name in BACKPLANES]) for value in NOT_NAMES),
     *(("FALLBACK", value, [repr(name) for name in FALLBACKS]) for value in NOT_NAMES),
+    *(("GRACE", value, ["seconds", "0 or more"]) for value in (*NOT_SECONDS[2:], False)),
+    *(("JITTER", value, ["from 0 to below 1"]) for value in (-0.1, 1, 1.5, "0.1", None, True)),
+    *(("LEASE", value, ["seconds", "above 0"]) for value in (*NOT_SECONDS, None)),
+    *(("LOAD_RETRY", value, ["seconds", "above 0"]) for value in (*NOT_SECONDS, None)),
 ]
 
 

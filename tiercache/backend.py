@@ -13,11 +13,13 @@ from django.core.exceptions import SynchronousOnlyOperation
 from . import sources
 from .commands import Commands
 from .entry import MISSING
+from .flows import Extras
 from .keys import matcher, namespace
+from .loads import Loads
 from .steps import Flow
 
 
-class TieredCache(Commands):
+class TieredCache(Loads, Commands):
     """A Django cache whose reads come from process memory and whose truth is in Redis or Valkey.
 
     Django makes an instance for each thread and asynchronous context; all of them share what
@@ -34,13 +36,14 @@ class TieredCache(Commands):
         entry = self._shelf.entries.get(full)
         if entry is not None and time.monotonic() < entry.deadline:
             entry.used = True
-            self._calls.memory_hits += 1
-            if sources.watching:
-                sources.note("memory")
             if not entry.form:
+                self._calls.memory_hits += 1
+                if sources.watching:
+                    sources.note("memory")
                 return entry.held
             value = self._open(entry)
-            return default if value is MISSING else value
+            if value is not MISSING:
+                return value
         value = self._run(self._flows.get(self._checked(full)))
         return default if value is MISSING else value
 
@@ -50,13 +53,14 @@ class TieredCache(Commands):
         entry = self._shelf.entries.get(full)
         if entry is not None and time.monotonic() < entry.deadline:
             entry.used = True
-            self._calls.memory_hits += 1
-            if sources.watching:
-                sources.note("memory")
             if not entry.form:
+                self._calls.memory_hits += 1
+                if sources.watching:
+                    sources.note("memory")
                 return entry.held
             value = self._open(entry)
-            return default if value is MISSING else value
+            if value is not MISSING:
+                return value
         value = await self._arun(self._flows.get(self._checked(full)))
         return default if value is MISSING else value
 
@@ -69,12 +73,16 @@ class TieredCache(Commands):
         *,
         nx: bool = False,
         xx: bool = False,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
     ) -> bool:
         """Write a value; with `nx` only where there is none, with `xx` only where there is one.
 
         Args:
             timeout: seconds that it lives, fractions included; 0 or less: it is gone at once;
                 None: for ever.
+            grace: seconds after that for which `get_or_set` may serve it stale; None: none.
+            tags: names by which `evict_tags` evicts it.
 
         Returns:
             Whether it was written.
@@ -83,7 +91,8 @@ class TieredCache(Commands):
             TypeError, ValueError: the timeout is not a number, or the serializer cannot carry the
                 value; nothing has been changed then.
         """
-        return self._run(self._set(key, value, timeout, version, _when(nx=nx, xx=xx)))
+        extras = self._extras(grace, tags, version)
+        return self._run(self._set(key, value, timeout, version, _when(nx=nx, xx=xx), extras))
 
     async def aset(  # type: ignore[override]
         self,
@@ -94,13 +103,18 @@ class TieredCache(Commands):
         *,
         nx: bool = False,
         xx: bool = False,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
     ) -> bool:
         """Do as `set`."""
+        extras = self._extras(grace, tags, version)
+        when = _when(nx=nx, xx=xx)
         try:
-            return await self._arun(self._set(key, value, timeout, version, _when(nx=nx, xx=xx)))
+            return await self._arun(self._set(key, value, timeout, version, when, extras))
         except SynchronousOnlyOperation:
             # Serializing the value asks the database: a queryset that was not evaluated.
-            return await sync_to_async(self.set)(key, value, timeout, version, nx=nx, xx=xx)
+            more: dict[str, Any] = {"nx": nx, "xx": xx, "grace": grace, "tags": tags}
+            return await sync_to_async(self.set)(key, value, timeout, version, **more)
 
     def add(
         self,
@@ -108,9 +122,12 @@ class TieredCache(Commands):
         value: Any,
         timeout: float | None = DEFAULT_TIMEOUT,
         version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
     ) -> bool:
         """Write a value only where there is none; return whether it was written."""
-        return self._run(self._set(key, value, timeout, version, "NX"))
+        return self.set(key, value, timeout, version, nx=True, grace=grace, tags=tags)
 
     async def aadd(
         self,
@@ -118,9 +135,12 @@ class TieredCache(Commands):
         value: Any,
         timeout: float | None = DEFAULT_TIMEOUT,
         version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
     ) -> bool:
         """Do as `add`."""
-        return await self.aset(key, value, timeout, version, nx=True)
+        return await self.aset(key, value, timeout, version, nx=True, grace=grace, tags=tags)
 
     def touch(
         self,
@@ -245,9 +265,13 @@ class TieredCache(Commands):
         data: Mapping[Any, Any],
         timeout: float | None = DEFAULT_TIMEOUT,
         version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
     ) -> list[Any]:
         """Write values, all in one round trip; return the keys that failed, which are none."""
-        self._run(self._set_many(data, timeout, version))
+        extras = self._extras(grace, tags, version)
+        self._run(self._set_many(data, timeout, version, extras))
         return []
 
     async def aset_many(
@@ -255,12 +279,17 @@ class TieredCache(Commands):
         data: Mapping[Any, Any],
         timeout: float | None = DEFAULT_TIMEOUT,
         version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
     ) -> list[Any]:
         """Do as `set_many`."""
+        extras = self._extras(grace, tags, version)
         try:
-            await self._arun(self._set_many(data, timeout, version))
+            await self._arun(self._set_many(data, timeout, version, extras))
         except SynchronousOnlyOperation:
-            await sync_to_async(self.set_many)(data, timeout, version)
+            more: dict[str, Any] = {"grace": grace, "tags": tags}
+            await sync_to_async(self.set_many)(data, timeout, version, **more)
         return []
 
     def delete_many(self, keys: Iterable[Any], version: int | None = None) -> None:
@@ -302,17 +331,22 @@ class TieredCache(Commands):
     # What both kinds of each call share
 
     def _set(
-        self, key: Any, value: Any, timeout: float | None, version: int | None, when: str
+        self,
+        key: Any,
+        value: Any,
+        timeout: float | None,
+        version: int | None,
+        when: str,
+        extras: Extras,
     ) -> Flow[bool]:
-        return self._flows.set(
-            self.make_and_validate_key(key, version), value, self._life(timeout), when
-        )
+        full = self.make_and_validate_key(key, version)
+        return self._flows.set(full, value, self._life(timeout), when, extras)
 
     def _set_many(
-        self, data: Mapping[Any, Any], timeout: float | None, version: int | None
+        self, data: Mapping[Any, Any], timeout: float | None, version: int | None, extras: Extras
     ) -> Flow[None]:
         values = {self.make_and_validate_key(key, version): value for key, value in data.items()}
-        return self._flows.set_many(values, self._life(timeout))
+        return self._flows.set_many(values, self._life(timeout), extras)
 
     def _touch(self, key: Any, timeout: float | None, version: int | None) -> Flow[bool]:
         life = self._life(timeout)

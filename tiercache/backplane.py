@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import scripts
-from .keys import literal_head
+from .flights import Bells
+from .keys import LEASE, literal_head
 from .listener import Listener
 from .memory import MemoryTier
 from .messages import Post, channel
@@ -33,6 +34,7 @@ class Backplane:
             outlive a new subscription.
         namespaces: returns globs of the keys to listen for, none for all keys ("tracking").
         changed: called when `connected` has changed.
+        bells: who waits for a change.
 
     Attributes:
         connected: whether every change is heard.
@@ -50,6 +52,7 @@ class Backplane:
         keep: Callable[[str], bool],
         namespaces: Callable[[], Iterable[str]],
         changed: Callable[[], None],
+        bells: Bells,
     ) -> None:
         self.connected = False
         self._closed = False
@@ -62,6 +65,7 @@ class Backplane:
         self._keep = keep
         self._namespaces = namespaces
         self._changed = changed
+        self._bells = bells
         memory.pause()
         self._listener = Listener(
             self._make_connection, self._subscription, self, preparation=scripts.load_all()
@@ -88,6 +92,7 @@ class Backplane:
         self._memory.resume(self._keep)
         self.connected = True
         self._changed()
+        self._bells.ring(None)
         logger.info("tiercache.backplane.joined: %s", self._store, extra={"store": self._store})
 
     def lost(self) -> None:
@@ -95,6 +100,7 @@ class Backplane:
         self.connected = False
         self._memory.pause()
         self._changed()
+        self._bells.ring(None)
         if self._closed:
             return
         logger.warning(
@@ -109,8 +115,12 @@ class Backplane:
             return
         if keys is None:
             self._memory.invalidate_where(lambda key: not self._keep(key))
-        else:
-            self._memory.invalidate_many(keys)
+            self._bells.ring(None)
+            return
+        keys = tuple(keys)
+        self._memory.invalidate_many(keys)
+        # The server tells of leases as of everything else; nodes tell of what they are for.
+        self._bells.ring([key.removesuffix(LEASE) for key in keys])
 
     # How it listens
 

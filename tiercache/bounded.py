@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from tiercache.entry import DEAD, OVERHEAD, Entry
+from tiercache.entry import DEAD, OVERHEAD, Entry, end
 from tiercache.policies import POLICIES
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class Bounded:
     def _hold(self, entry: Entry, now: float) -> bool:
         """Put an entry in, for the one that its key has; False, and none is left, if it may not."""
         old = self.entries.get(entry.key)
-        if entry.size > self._max_entry_bytes or entry.deadline <= now:
-            if entry.deadline > now:
+        over = entry.deadline <= now and end(entry) <= now
+        if over or entry.size > self._max_entry_bytes:
+            if not over:
                 self._evictions["too_large"] += 1
             self._discard(entry.key, now)
             return False
@@ -147,7 +148,7 @@ class Bounded:
                 entry = next(self._round, None)
             if entry is None:  # nothing is held
                 break
-            if entry.deadline <= now:
+            if entry.deadline <= now and end(entry) <= now:
                 self._drop(entry)
                 dropped += 1
         self._evictions["expired"] += dropped

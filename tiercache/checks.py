@@ -10,7 +10,7 @@ from django.core import checks
 from django.utils.module_loading import import_string
 
 from .options import Problem, is_memory_only, problems
-from .stores import identity
+from .stores import OF_ALIAS, identity
 
 _SERIALIZERS_THAT_RUN_NOTHING = (
     "django_redis.serializers.json.JSONSerializer",
@@ -125,7 +125,8 @@ def _shared_stores(ours: Mapping[str, Mapping[str, Any]]) -> Iterator[checks.Che
                 f"Caches {other!r} and {alias!r} share a store and differ in OPTIONS: "
                 f"{', '.join(map(repr, names))}.",
                 hint="Make them agree; aliases of one store may differ only in KEY_PREFIX, "
-                "VERSION, TIMEOUT, KEY_FUNCTION and OPTIONS['TIME_BUDGET'] and ['FALLBACK'].",
+                "VERSION, TIMEOUT, KEY_FUNCTION and OPTIONS "
+                f"{', '.join(map(repr, sorted(OF_ALIAS - {'IGNORE_EXCEPTIONS'})))}.",
                 obj=alias,
                 id="tiercache.E003",
             )

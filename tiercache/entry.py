@@ -5,6 +5,8 @@ from __future__ import annotations
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from .header import Meta
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,6 +18,9 @@ SERIALIZED: Final = 1
 
 WARNS: Final = 2
 """Added to either: Django warns about this key, so every hit must go the way that does."""
+
+KEPT: Final = 4
+"""Added to any of them: `held` is a `Kept`, for entries with grace or tags."""
 
 DEAD: Final = float("-inf")
 """The deadline of an entry that has left the memory tier: before every time there is."""
@@ -30,6 +35,9 @@ bytes, on CPython 3.11: 206 at 1,000,000 entries and 214 at 100,000 when just fi
 many further writes, when every place was used once, 237 and 253, and 268 at the size where the
 dictionary is emptiest (175,000). On 3.12 and 3.13 8 more.
 """
+
+KEPT_OVERHEAD: Final = 256
+"""Bytes accounted for a `Kept` and its `Meta`, beyond the texts of its tags."""
 
 GRAIN: Final = 16
 """Sizes are rounded up to a multiple of it, as the allocator does with the key and the value."""
@@ -57,14 +65,35 @@ class Copy(NamedTuple):
     """A value in the form in which the memory tier may hold it.
 
     Attributes:
-        held: the value itself (`PLAIN`) or its serialized bytes (`SERIALIZED`).
-        form: `PLAIN` or `SERIALIZED`, plus `WARNS` where Django warns about the key.
+        held: the value itself (`PLAIN`), its serialized bytes (`SERIALIZED`), or a `Kept`.
+        form: `PLAIN` or `SERIALIZED`, plus `WARNS` where Django warns about the key, plus `KEPT`
+            where `held` is one.
         size: bytes that `held` accounts for, without the key and the entry around it.
     """
 
     held: Any
     form: int
     size: int
+
+
+class Kept(NamedTuple):
+    """What is held of an entry with grace or tags, so that others need no room for them.
+
+    Attributes:
+        held: what a plain entry would hold.
+        until: when its grace is over, in seconds of the tier's clock; its deadline or later.
+        meta: its tags and grace.
+    """
+
+    held: Any
+    until: float
+    meta: Meta
+
+
+def kept(copy: Copy, until: float, meta: Meta) -> Copy:
+    """Return the copy with what belongs to it."""
+    size = copy.size + sum(getsizeof(key) for key, _ in meta.tags) + KEPT_OVERHEAD
+    return Copy(Kept(copy.held, until, meta), copy.form | KEPT, size)
 
 
 class Entry:
@@ -111,6 +140,12 @@ class Entry:
         self.size = SIZES[grains] if grains < len(SIZES) else grains * GRAIN
         self.queue: Queue | None = None
         self.used = False  # the last one: a policy may give this assignment a meaning
+
+
+def end(entry: Entry) -> float:
+    """Return when an entry may be dropped: its grace counts, where it has one."""
+    until: float = entry.held.until if entry.form & KEPT else entry.deadline
+    return until
 
 
 class Queue:

@@ -60,3 +60,7 @@ class NeedsRedis(TierCacheError):
 
 class CannotEnumerate(TierCacheError):
     """The `KEY_FUNCTION` leaves no pattern by which this cache's keys could be told apart."""
+
+
+class LoadTimeout(TierCacheError, TimeoutError):
+    """A value was not loaded within the caller's `budget`; the load goes on."""

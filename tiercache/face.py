@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, default_key_func
 
-from . import stores
+from . import sources, stores
 from .entry import MISSING, WARNS, Entry
-from .keys import warns
+from .flows import Extras
+from .keys import TAG, warns
+from .loading import as_names
 from .stats import Stats
 from .steps import Flow
 
 LONGEST_LIFE = 2**62
 """Milliseconds that Redis can still add to its clock."""
+
+# Not the site's own random state, which may be seeded, and is every thread's.
+_chance = random.SystemRandom()
+
+NO_EXTRAS = Extras()
 
 _T = TypeVar("_T")
 
@@ -41,6 +49,7 @@ class Face(BaseCache):
         self._calls = binding.calls
         self._shelf = binding.shelf
         self._budget = binding.options.time_budget
+        self._jitter = binding.options.jitter
 
     def stats(self) -> Stats:
         """Return a snapshot of what this alias and its store have counted in this process."""
@@ -75,17 +84,41 @@ class Face(BaseCache):
     # Answers from memory
 
     def _open(self, entry: Entry) -> Any:
-        """Return the value of an entry that is not held as it is, or about whose key to warn.
+        """Return the value of a hit that is not simply held, `MISSING` if it is none after all.
 
-        `MISSING` if it cannot be read.
+        It is one of the caller's own, or has tags, or a key that Django warns about.
         """
         if entry.form & WARNS:
             self.validate_key(entry.key)
-        return self._flows.local.value(entry)
+        local = self._flows.local
+        value = local.value(entry) if local.holds(entry) else MISSING
+        if value is not MISSING:
+            self._calls.memory_hits += 1
+            if sources.watching:
+                sources.note("memory")
+        return value
+
+    def _held(self, full: str) -> Any:
+        """Return what memory has, `MISSING` if nothing."""
+        entry = self._shelf.entries.get(full)
+        if entry is None or entry.deadline <= time.monotonic():
+            return MISSING
+        entry.used = True
+        if entry.form:
+            return self._open(entry)
+        self._calls.memory_hits += 1
+        if sources.watching:
+            sources.note("memory")
+        return entry.held
 
     def _is_held(self, full: str) -> bool:
         entry = self._shelf.entries.get(full)
-        return entry is not None and time.monotonic() < entry.deadline and not entry.form & WARNS
+        return (
+            entry is not None
+            and time.monotonic() < entry.deadline
+            and not entry.form & WARNS
+            and self._flows.local.holds(entry)
+        )
 
     def _held_of(
         self, keys: Iterable[Any], version: int | None
@@ -94,18 +127,22 @@ class Face(BaseCache):
         entries, now = self._shelf.entries, time.monotonic()
         values: dict[Any, Any] = {}
         missing: dict[str, Any] = {}
+        plain = 0
         for key in keys:
             full = self._full_key(key, version)
             entry = entries.get(full)
             if entry is not None and now < entry.deadline:
                 entry.used = True
-                value = self._open(entry) if entry.form else entry.held
+                if not entry.form:
+                    plain += 1
+                    values[key] = entry.held
+                    continue
+                value = self._open(entry)
                 if value is not MISSING:
                     values[key] = value
-            else:
-                missing[self._checked(full)] = key
-        hits = len(values)
-        self._calls.memory_hits += hits
+                    continue
+            missing[self._checked(full)] = key
+        self._calls.memory_hits += plain
         return values, missing
 
     # Flows
@@ -129,4 +166,25 @@ class Face(BaseCache):
                 f"timeout is {timeout!r}; allowed: at most {LONGEST_LIFE // 1000} seconds, or "
                 f"None for ever"
             )
+        if timeout > 0 and self._jitter:
+            timeout *= 1 - self._jitter * _chance.random()
         return max(int(timeout * 1000), 0) if timeout > 0 else 0
+
+    def _extras(self, grace: float | None, tags: Iterable[str], version: int | None) -> Extras:
+        """Return what an entry is to have beyond its value and its timeout."""
+        if grace is None and not tags:
+            return NO_EXTRAS
+        names = as_names(tags)
+        return Extras(self._grace(grace or 0), tuple(self._tag(name, version) for name in names))
+
+    def _grace(self, seconds: Any) -> int:
+        """Return a grace in milliseconds."""
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+            raise TypeError(f"grace is {seconds!r}; allowed: a number of seconds, 0 or more")
+        if seconds * 1000 > LONGEST_LIFE:
+            raise ValueError(f"grace is {seconds!r}; allowed: at most {LONGEST_LIFE // 1000} s")
+        return int(seconds * 1000)
+
+    def _tag(self, name: str, version: int | None) -> str:
+        """Return the full key of a tag; tags have versions as keys have."""
+        return self._full_key(TAG + name, version)

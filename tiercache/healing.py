@@ -48,7 +48,7 @@ def _make_good(health: Health, ask: Callable[[Step], Any]) -> None:
     """Remove some of what is journaled: keys first, then all under one pattern."""
     keys, pattern = health.to_make_good(AT_ONCE)
     if keys:
-        ask(Remove(keys))
+        ask(Remove(keys, evicts=True))
         health.made_good(keys)
     elif pattern is not None:
         _remove_all(pattern, ask)
@@ -60,6 +60,6 @@ def _remove_all(pattern: str, ask: Callable[[Step], Any]) -> None:
     while True:
         cursor, found = ask(Scan(cursor, pattern, AT_ONCE))
         if keys := tuple(filter(match, found)):
-            ask(Remove(keys))
+            ask(Remove(keys, evicts=True))
         if not cursor:
             return

@@ -98,6 +98,11 @@ class Keeper:
 keeper = Keeper()
 
 
+def wake() -> None:
+    """Let this process's keeper go round now."""
+    keeper.wake()
+
+
 @atexit.register
 def _end() -> None:
     keeper.end()

@@ -12,6 +12,12 @@ KeyFunction: TypeAlias = Callable[[Any, str, Any], str]
 
 MEMCACHE_MAX_KEY_LENGTH = 250
 
+LEASE = ":tiercache.lease"
+"""What a lease's key has after the full key that it is for: so it is in the same namespace."""
+
+TAG = "tiercache.tag:"
+"""What the key of a tag begins with, as a caller would name it."""
+
 # What a key function is shown to find out where it puts the key and the version: twice, since
 # one that hashes or cuts them may look as if it did not.
 _KEY_MARKS = ("tiercachekeymark", "k" * 300)
@@ -29,6 +35,16 @@ def warns(key: str) -> bool:
     if key.isascii() and key.isprintable():
         return " " in key
     return any(char < "!" or char == "\x7f" for char in key)
+
+
+def lease_of(key: str) -> str:
+    """Return the key of the lease to load what is under a full key."""
+    return key + LEASE
+
+
+def is_internal(full: str) -> bool:
+    """Tell whether a full key is none of a caller's: a lease or a tag."""
+    return full.endswith(LEASE) or f":{TAG}" in full
 
 
 def escape(text: str) -> str:

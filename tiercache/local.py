@@ -6,11 +6,13 @@ A cache without a Redis tier answers so always, one whose Redis is away until it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from sys import getsizeof
+from threading import Lock
+from typing import Any, NamedTuple, Protocol
 
-from .entry import MISSING, SERIALIZED, WARNS, Copy, Entry
+from .entry import KEPT, MISSING, SERIALIZED, WARNS, Copy, Entry, kept
 from .exceptions import Undecodable
-from .keys import warns
+from .keys import is_internal, warns
 from .memory import MemoryTier
 from .steps import FOREVER
 
@@ -22,6 +24,20 @@ class Packer(Protocol):
 
     def pack(self, value: Any) -> Any:
         """Return what has a `copy`."""
+
+
+class Before(NamedTuple):
+    """What a load knows of tags from before it computed anything.
+
+    Attributes:
+        numbers: those of the tags that the caller gave, by full key.
+        last: the last number that any tag was given.
+        evictions: how often tags had been evicted.
+    """
+
+    numbers: dict[str, Any]
+    last: int
+    evictions: int
 
 
 class Local:
@@ -45,35 +61,81 @@ class Local:
 
     def get(self, key: str) -> Any:
         """Return the value, or `MISSING`."""
-        entry = self._memory.fresh(key)
+        entry = self._fresh(key)
         return MISSING if entry is None else self.value(entry)
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether each tag of an entry has the number that the entry bears, in memory."""
+        if not entry.form & KEPT:
+            return True
+        for tag, number in entry.held.meta.tags:
+            known = self._memory.fresh(tag)
+            if known is None or known.held != number:
+                return False
+        return True
+
+    def evict(self, tags: Iterable[str]) -> int:
+        """Evict what bears one of these tags; return how many of them were known."""
+        _numbers.evictions += 1
+        return self.remove(tags)
+
+    def numbers_before(self, tags: tuple[str, ...]) -> Before:
+        """Return what a load has to know of tags when it begins."""
+        last, evictions = _numbers.last, _numbers.evictions
+        return Before(self.numbers(tags), last, evictions)
+
+    def numbers(self, tags: Iterable[str]) -> dict[str, int]:
+        """Return the tags' numbers by full key; give one to those that have none."""
+        numbers = {}
+        for tag in tags:
+            known = self._memory.fresh(tag)
+            if known is None:
+                copy = self._codec.pack(_numbers.next()).copy
+                self._memory.put(tag, copy, float("inf"), expect=MISSING)
+                # Another thread may have been first; one that is refused room has none.
+                known = self._memory.fresh(tag)
+            numbers[tag] = 0 if known is None else known.held
+        return numbers
+
+    def _fresh(self, key: str) -> Entry | None:
+        entry = self._memory.fresh(key)
+        return entry if entry is not None and self.holds(entry) else None
 
     def value(self, entry: Entry) -> Any:
         """Return the value that an entry holds: one of its own for each caller.
 
         `MISSING` if it cannot be read, which is counted; the copy is dropped then.
         """
-        if not entry.form & SERIALIZED:
-            return entry.held
+        held = entry.held.held if entry.form & KEPT else entry.held
+        value = self.opened(entry.key, Copy(held, entry.form, 0))
+        if value is MISSING:
+            self._memory.invalidate(entry.key)
+        return value
+
+    def opened(self, key: str, copy: Copy) -> Any:
+        """Return the value of a copy, one of its own for each caller; `MISSING`, and counted."""
+        if not copy.form & SERIALIZED:
+            return copy.held
         try:
-            return self._codec.loads(entry.held)
+            return self._codec.loads(copy.held)
         except Exception as exc:  # noqa: BLE001 - see below
             # The site's own classes may raise anything when they are made again.
             error = Undecodable(f"{type(exc).__name__}: {exc}")
             error.__cause__ = exc
-            self._undecodable(entry.key, error)
-            self._memory.invalidate(entry.key)
+            self._undecodable(key, error)
             return MISSING
 
     def has(self, key: str) -> bool:
         """Tell whether there is an entry."""
-        return self._memory.fresh(key) is not None
+        return self._fresh(key) is not None
 
     def put(self, key: str, copy: Copy, deadline: float, when: str, era: int) -> bool:
         """Write, with "NX" only where there is no entry and with "XX" only where there is one."""
         if when == "NX":
-            return self._memory.put(key, copy, deadline, expect=MISSING, era=era)
-        if when == "XX" and self._memory.fresh(key) is None:
+            old = self._memory.fresh(key)
+            expect = MISSING if old is None or self.holds(old) else old
+            return self._memory.put(key, copy, deadline, expect=expect, era=era)
+        if when == "XX" and self._fresh(key) is None:
             return False
         return self._memory.put(key, copy, deadline, era=era)
 
@@ -84,14 +146,14 @@ class Local:
     def increment(self, key: str, delta: Any, *, create: bool, era: int) -> Any:
         """Add to a value; return the sum, or `MISSING` where there is none and none is made."""
         while True:
-            entry = self._memory.fresh(key)
+            entry = self._fresh(key)
             if entry is None and not create:
                 return MISSING
             value = 0 if entry is None else self.value(entry)
             if value is MISSING:
                 return MISSING
             total = value + delta
-            copy = marked(key, self._codec.pack(total).copy)
+            copy = like(entry, marked(key, self._codec.pack(total).copy))
             deadline = float("inf") if entry is None else entry.deadline
             expect = MISSING if entry is None else entry
             # Another thread may have been here since the look-up.
@@ -102,24 +164,31 @@ class Local:
 
     def retime(self, key: str, deadline: float) -> bool:
         """Give an entry another deadline; False where there is none."""
-        return self._memory.retime(key, deadline)
+        entry = self._fresh(key)
+        if entry is None or not entry.form & KEPT:
+            return entry is not None and self._memory.retime(key, deadline)
+        meta = entry.held.meta
+        held = entry.held.held
+        copy = Copy(held, entry.form & ~KEPT, getsizeof(held))
+        copy = kept(copy, deadline + meta.grace / 1000, meta)
+        return self._memory.put(key, copy, deadline, expect=entry)
 
     def rename(self, old: str, new: str, era: int) -> bool:
         """Give an entry another key; False where there is none."""
-        entry = self._memory.fresh(old)
+        entry = self._fresh(old)
         if entry is None:
             return False
         value = self.value(entry)
         if value is MISSING:
             return False
-        copy = marked(new, self._codec.pack(value).copy)
+        copy = like(entry, marked(new, self._codec.pack(value).copy))
         self._memory.put(new, copy, entry.deadline, era=era)
         self._memory.invalidate(old)
         return True
 
     def left(self, key: str) -> int | None:
         """Return what is left of an entry's time in milliseconds, `FOREVER`, None: not there."""
-        entry = self._memory.fresh(key)
+        entry = self._fresh(key)
         if entry is None:
             return None
         if entry.deadline == float("inf"):
@@ -130,7 +199,35 @@ class Local:
         """Return the keys of all entries that fit."""
         now = self._clock()
         entries = self._memory.entries.copy()
-        return [key for key, entry in entries.items() if now < entry.deadline and match(key)]
+        return [
+            key
+            for key, entry in entries.items()
+            if now < entry.deadline and match(key) and not is_internal(key) and self.holds(entry)
+        ]
+
+
+class _Numbers:
+    """No two tags of this process get the same, nor one of Redis's: those are positive."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.evictions = 0
+        self._lock = Lock()
+
+    def next(self) -> int:
+        with self._lock:
+            self.last -= 1
+            return self.last
+
+
+_numbers = _Numbers()
+
+
+def like(entry: Entry | None, copy: Copy) -> Copy:
+    """Give a copy the tags and the grace of the entry whose place it takes."""
+    if entry is None or not entry.form & KEPT:
+        return copy
+    return kept(copy, entry.held.until, entry.held.meta)
 
 
 def marked(key: str, copy: Copy) -> Copy:

@@ -107,6 +107,18 @@ class MemoryTier(Bounded):
         with self._lock:
             return self.ticket(key) == ticket and not self._paused and self._hold(entry, now)
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing new from Redis is held."""
+        return self._paused
+
+    def renew(self, key: str, ticket: int) -> tuple[int, bool]:
+        """Do as `begin`, and tell whether the ticket given was valid until now."""
+        with self._lock:
+            valid = self.ticket(key) == ticket
+            self._raise_epoch(key)
+            return self.ticket(key), valid
+
     def begin(self, key: str) -> int:
         """Void all tickets for the key, and return a new one for a write about to be sent.
 

@@ -15,14 +15,17 @@ from . import keeper
 from .codec import Codec
 from .drivers import adrive, drive
 from .entry import Entry
+from .errands import Errand
 from .exceptions import RedisAway, Undecodable
-from .flows import Flows
+from .flights import Traffic
+from .flows import Flows, Habits
 from .healing import heal
 from .health import Health, State
 from .memory import MemoryTier
 from .options import Options
+from .runner import Runner
 from .stats import Calls, Stats
-from .steps import Flow, Step
+from .steps import Flow, Release, Step
 
 if TYPE_CHECKING:
     from .aremote import AsyncRemote
@@ -88,6 +91,7 @@ class Node:
         )
         self.shelf = Shelf(self.memory.entries)
         self.strict_shelf = Shelf(self.memory.entries)
+        self.traffic = Traffic(keeper.wake)
         self._pool = pool
         self._calls: dict[str | None, Calls] = {}
         self._begin()
@@ -95,6 +99,8 @@ class Node:
     def _begin(self) -> None:
         self.id = secrets.token_hex(8)
         self.health = Health(self.clock, self._state_changed)
+        self.traffic.begin(self.id)
+        self._runner = Runner(self.run, self.arun, self.traffic.loads)
         self._lock = threading.Lock()
         self._errors: dict[str, int] = {}
         self._reported: set[str] = set()
@@ -108,14 +114,22 @@ class Node:
 
     # For the faces
 
-    def flows(self, alias: str | None, *, raises: bool) -> Flows:
+    def flows(self, alias: str | None, options: Options) -> Flows:
         """Return the operations for one alias; its counters are those of all its faces."""
         return Flows(
             memory=self.memory,
+            shelf=self.strict_shelf if options.raises else self.shelf,
+            traffic=self.traffic,
             codec=self.codec,
             calls=self.calls(alias),
-            raises=raises,
-            cap=self.options.memory_timeout,
+            habits=Habits(
+                raises=options.raises,
+                budget=options.time_budget,
+                cap=options.memory_timeout,
+                lease=options.lease,
+                rest=options.load_retry,
+                hears=options.backplane != "none",
+            ),
             clock=self.clock,
             undecodable=self._report_undecodable,
         )
@@ -162,6 +176,8 @@ class Node:
     # Steps
 
     def _perform(self, step: Step, deadline: float) -> Any:
+        if isinstance(step, Errand):
+            return self._runner.perform(step, deadline)
         self._admit(step)
         try:
             answer = self._remote.perform(step, deadline)
@@ -172,6 +188,8 @@ class Node:
         return answer
 
     async def _aperform(self, step: Step, deadline: float) -> Any:
+        if isinstance(step, Errand):
+            return await self._runner.aperform(step, deadline)
         self._admit(step)
         try:
             answer = await self._the_aremote().perform(step, deadline)
@@ -219,6 +237,7 @@ class Node:
                 keep=self._is_own,
                 namespaces=self._namespaces,
                 changed=self._set_shelves,
+                bells=self.traffic.bells,
             )
         self._wire = Wire(self._backplane.post if self._backplane else None)
         self._remote = Remote(pool, self._wire)
@@ -277,10 +296,21 @@ class Node:
     def tend(self) -> float | None:
         """Sweep a part of the memory tier, and see whether Redis is back if it was away."""
         self.memory.sweep(max(LEAST_SWEPT, len(self.memory) // ROUND))
+        self._release_abandoned()
         if self.health.probe_due(self.clock()):
             heal(self.health, self.memory, self._ask, f"tiercache:probe:{self.id}")
         due = self.health.next_probe()
         return None if due is None else max(due - self.clock(), 0.0)
+
+    def _release_abandoned(self) -> None:
+        """Give back leases whose holders were cancelled, so that others need not wait for them."""
+        while self.traffic.abandoned:
+            key, token = self.traffic.abandoned.popleft()
+            try:
+                self._perform(Release(key, token), time.monotonic() + self.options.time_budget)
+            except RedisAway:
+                # The lease ends by itself.
+                return
 
     def _ask(self, step: Step) -> Any:
         return self._remote.perform(step, time.monotonic() + self.options.time_budget)
@@ -298,7 +328,7 @@ class Node:
             self.health.reason,
             extra=extra,
         )
-        keeper.keeper.wake()
+        keeper.wake()
 
     def _report_undecodable(self, key: str, error: Undecodable) -> None:
         kind = type(error.__cause__).__name__

@@ -86,6 +86,11 @@ class Options:
         time_budget: what one call may spend on Redis in all, in seconds.
         raises: whether a call raises `RedisAway` instead of answering from memory alone.
         backplane: how nodes hear of changes, a name from `BACKPLANES`.
+        grace: seconds after its timeout for which a loaded entry may be served stale, where the
+            call does not say.
+        jitter: the share of a timeout by which it may be shortened, at random.
+        lease: seconds after which the lease of a load ends by itself.
+        load_retry: seconds after a failed load before the next, while there is a stale value.
     """
 
     max_entries: int = 10_000
@@ -96,6 +101,10 @@ class Options:
     time_budget: float = 1.0
     raises: bool = False
     backplane: str = "pubsub"
+    grace: float = 0.0
+    jitter: float = 0.0
+    lease: float = 10.0
+    load_retry: float = 10.0
 
 
 class Problem(ImproperlyConfigured):
@@ -238,6 +247,21 @@ def _seconds_or_none(value: object) -> float | None:
         _no(f"{exc}, or None for no cap")
 
 
+def _seconds_or_zero(value: object) -> float:
+    if isinstance(value, bool) or value != 0:
+        try:
+            return _seconds(value)
+        except _Impossible:
+            _no("a number of seconds, 0 or more")
+    return 0.0
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        _no("a number from 0 to below 1")
+    return float(value)
+
+
 def _described(location: object) -> str:
     kind = type(location).__name__
     return f"a {kind}" if isinstance(location, str) or location else f"an empty {kind}"
@@ -269,6 +293,10 @@ _OWN: Final[dict[str, Callable[[Any], Any]]] = {
     "TIME_BUDGET": _seconds,
     "FALLBACK": _one_of(FALLBACKS),
     "BACKPLANE": _one_of(BACKPLANES),
+    "GRACE": _seconds_or_zero,
+    "JITTER": _share,
+    "LEASE": _seconds,
+    "LOAD_RETRY": _seconds,
 }
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     **_OWN,

@@ -57,8 +57,7 @@ class Remote:
         """
         with self._connection(deadline) as connection:
             if isinstance(step, Call):
-                message = self._wire.message(step.keys) if step.writes else None
-                return _call(step, _Client(connection, self._pool, message))
+                return _call(step, _Client(connection, self._pool, self._wire.afterwards(step)))
             sent = self._wire.commands(step)
             replies = _exchange(connection, sent)
             unknown = unknown_scripts(sent, replies)
@@ -160,24 +159,22 @@ def _exchange(connection: Any, commands: list[Command]) -> list[Any]:
 class _Client(Redis):
     """A redis-py client on one borrowed connection, for django-redis's data-structure calls.
 
-    With a message, each command and the message are one transaction.
+    Each command and what has to come after it are one transaction.
     """
 
-    def __init__(
-        self, connection: Any, pool: ConnectionPool, message: tuple[str, str] | None
-    ) -> None:
+    def __init__(self, connection: Any, pool: ConnectionPool, afterwards: list[Command]) -> None:
         super().__init__(connection_pool=pool)
         self._borrowed = connection
-        self._message = message
+        self._afterwards = afterwards
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        if self._message is None:
+        if self._afterwards:
+            sent = [("MULTI",), args, *self._afterwards, ("EXEC",)]
+            _, queued, *_, done = _exchange(self._borrowed, sent)
+            source = _Reply(queued if isinstance(queued, ResponseError) else _first_of(done))
+        else:
             self._borrowed.send_command(*args, check_health=False)
             source = self._borrowed
-        else:
-            sent = [("MULTI",), args, ("PUBLISH", *self._message), ("EXEC",)]
-            _, queued, _, done = _exchange(self._borrowed, sent)
-            source = _Reply(queued if isinstance(queued, ResponseError) else _first_of(done))
         return self.parse_response(source, args[0], **options)  # type: ignore[no-untyped-call]
 
 

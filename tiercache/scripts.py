@@ -1,7 +1,8 @@
 """Lua scripts: where a condition, a change and its message have to be one step in Redis.
 
-Each takes the channel and the message as its first two arguments and publishes only if something
-changed; an empty channel means that nobody is told.
+Those that change something take the channel and the message as their first two arguments and
+publish only if something changed; an empty channel means that nobody is told. Each change to a
+key removes the lease to load it as well, so that a load that began before stores nothing.
 """
 
 from __future__ import annotations
@@ -9,54 +10,257 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+_TELL: Final = """
+local function tell() if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end end
+"""
+
+# Reads what `header` writes. `alive` returns whether there is an entry that is fresh and whose
+# tags have the numbers that it bears, then its grace and its tags.
+_HEADER: Final = """
+local function header(key)
+  local head = redis.pcall('GETRANGE', key, 0, 15)
+  if type(head) ~= 'string' or #head < 16 or string.byte(head) ~= 193 then return 0, {} end
+  local _, version, grace, _, count = struct.unpack('>BBI8I4I2', head)
+  if version ~= 1 then return 0, {} end
+  local tags, at = {}, 16
+  for _ = 1, count do
+    local number, length = struct.unpack('>I8I2', redis.call('GETRANGE', key, at, at + 9))
+    local name = redis.call('GETRANGE', key, at + 10, at + 9 + length)
+    tags[name] = string.format('%.0f', number)
+    at = at + 10 + length
+  end
+  return grace, tags
+end
+local function alive(key)
+  if redis.call('EXISTS', key) == 0 then return false, 0, {} end
+  local grace, tags = header(key)
+  if grace > 0 then
+    local left = redis.call('PTTL', key)
+    if left ~= -1 and left <= grace then return false, grace, tags end
+  end
+  for name, number in pairs(tags) do
+    if redis.call('GET', name) ~= number then return false, grace, tags end
+  end
+  return true, grace, tags
+end
+"""
+
+# A tag is kept for as long as anything that bears it.
+_KEEP: Final = """
+local function keep(name, life)
+  local left = redis.call('PTTL', name)
+  if left == -1 then return end
+  if life == -1 then
+    redis.call('PERSIST', name)
+  elseif left < life then
+    redis.call('PEXPIRE', name, life)
+  end
+end
+"""
+
+# Numbers of tags only grow. If the count is lost, the time in microseconds goes on from there:
+# nobody counts a million tags a second.
+_NUMBERS: Final = """
+local function number(count, name)
+  local known = redis.call('GET', name)
+  if known then return known end
+  if redis.call('EXISTS', count) == 0 then
+    local now = redis.call('TIME')
+    redis.call('SET', count, now[1] .. string.format('%06d', now[2]))
+  end
+  redis.call('INCR', count)
+  local new = redis.call('GET', count)
+  redis.call('SET', name, new, 'PX', 86400000)
+  return new
+end
+local function numbers(first)
+  local found = {redis.call('GET', KEYS[first]) or '0', redis.call('GET', KEYS[first + 1]) or '0'}
+  for i = first + 2, #KEYS do
+    found[#found + 1] = number(KEYS[first], KEYS[i])
+    found[#found + 1] = redis.call('PTTL', KEYS[i])
+  end
+  return found
+end
+"""
+
 SET: Final = """
-local reply = redis.call('SET', KEYS[1], ARGV[3], unpack(ARGV, 4))
-if reply then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
-return reply
+redis.call('SET', KEYS[1], ARGV[3], unpack(ARGV, 4))
+redis.call('DEL', KEYS[2])
+if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return 1
 """
 
 SET_MANY: Final = """
-for i, key in ipairs(KEYS) do
+local half = #KEYS / 2
+for i = 1, half do
   if ARGV[3] == '' then
-    redis.call('SET', key, ARGV[i + 3])
+    redis.call('SET', KEYS[i], ARGV[i + 3])
   else
-    redis.call('SET', key, ARGV[i + 3], 'PX', ARGV[3])
+    redis.call('SET', KEYS[i], ARGV[i + 3], 'PX', ARGV[3])
   end
 end
-redis.call('PUBLISH', ARGV[1], ARGV[2])
-return #KEYS
+redis.call('DEL', unpack(KEYS, half + 1))
+if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return half
 """
 
-CHANGE: Final = """
-local command = {ARGV[3]}
-for _, key in ipairs(KEYS) do command[#command + 1] = key end
-for i = 4, #ARGV do command[#command + 1] = ARGV[i] end
-local reply = redis.call(unpack(command))
-if reply ~= 0 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+# KEYS: key, lease, tags. ARGV: value, life, when, token, the tags' numbers.
+STORE: Final = (
+    _TELL
+    + _HEADER
+    + _KEEP
+    + """
+local life, when, token = ARGV[4], ARGV[5], ARGV[6]
+if token ~= '' and redis.call('GET', KEYS[2]) ~= token then return 0 end
+for i = 3, #KEYS do
+  if redis.call('GET', KEYS[i]) ~= ARGV[i + 4] then
+    if token ~= '' then
+      redis.call('DEL', KEYS[2])
+      tell()
+    end
+    return -1
+  end
+end
+if when ~= '' and alive(KEYS[1]) == (when == 'NX') then return 0 end
+if life == '' then
+  redis.call('SET', KEYS[1], ARGV[3])
+else
+  redis.call('SET', KEYS[1], ARGV[3], 'PX', life)
+end
+for i = 3, #KEYS do keep(KEYS[i], life == '' and -1 or tonumber(life)) end
+redis.call('DEL', KEYS[2])
+tell()
+return 1
+"""
+)
+
+# KEYS: as many leases as keys, after them.
+REMOVE: Final = """
+local half = #KEYS / 2
+local removed = redis.call('UNLINK', unpack(KEYS, 1, half))
+local ended = redis.call('UNLINK', unpack(KEYS, half + 1))
+if removed + ended > 0 and ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return removed
+"""
+
+# The same where there are tags among the keys: loads under way notice that something was evicted.
+# KEYS: the count of evictions comes last.
+EVICT: Final = """
+local half = (#KEYS - 1) / 2
+local removed = redis.call('UNLINK', unpack(KEYS, 1, half))
+local ended = redis.call('UNLINK', unpack(KEYS, half + 1, half * 2))
+redis.call('INCR', KEYS[#KEYS])
+if removed + ended > 0 and ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return removed
+"""
+
+RENAME: Final = """
+redis.call('RENAME', KEYS[1], KEYS[2])
+redis.call('DEL', KEYS[3], KEYS[4])
+if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return 1
+"""
+
+# ARGV: PEXPIRE, PEXPIREAT, PERSIST or TOUCH (PERSIST that counts for any entry), and the time.
+EXPIRE: Final = (
+    _TELL
+    + _HEADER
+    + _KEEP
+    + """
+local there, grace, tags = alive(KEYS[1])
+if not there then return 0 end
+local reply = 1
+if ARGV[3] == 'TOUCH' then
+  redis.call('PERSIST', KEYS[1])
+elseif ARGV[3] == 'PERSIST' then
+  reply = redis.call('PERSIST', KEYS[1])
+else
+  local time, passed = ARGV[4], 0
+  if ARGV[3] == 'PEXPIREAT' then passed = redis.call('TIME')[1] * 1000 end
+  if grace > 0 and tonumber(time) > passed then time = string.format('%.0f', time + grace) end
+  reply = redis.call(ARGV[3], KEYS[1], time)
+end
+if reply == 0 then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+for name in pairs(tags) do keep(name, left) end
+redis.call('DEL', KEYS[2])
+tell()
 return reply
 """
+)
 
 # The sum is read back as text: Lua's numbers are doubles, and exact up to 2^53 only.
 INCREMENT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 and ARGV[4] == '' then return false end
 redis.call('INCRBY', KEYS[1], ARGV[3])
+redis.call('DEL', KEYS[2])
 if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return redis.call('GET', KEYS[1])
-"""
-
-PERSIST: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('PERSIST', KEYS[1])
-if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
-return 1
 """
 
 SWAP: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[4], 'KEEPTTL')
+redis.call('DEL', KEYS[2])
 if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return 1
 """
+
+# KEYS: key, lease, the counts of tags and of evictions, tags. ARGV: token, life, which other leases
+# to replace.
+# A lease whose holder rests after a failure begins with "-".
+TAKE: Final = (
+    _NUMBERS
+    + """
+local holder, mine, left = redis.call('GET', KEYS[2]), 0, 0
+local resting = holder and string.sub(holder, 1, 1) == '-'
+if not holder or ARGV[3] == 'any' or (resting and ARGV[3] == 'resting') then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  mine = 1
+else
+  left = redis.call('PTTL', KEYS[2])
+end
+local value = redis.pcall('GET', KEYS[1])
+if type(value) ~= 'string' then value = false end
+return {mine, left, value, redis.call('PTTL', KEYS[1]), numbers(3)}
+"""
+)
+
+RELEASE: Final = """
+if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
+if ARGV[4] == '0' then
+  redis.call('DEL', KEYS[2])
+else
+  redis.call('SET', KEYS[2], '-' .. ARGV[3], 'PX', ARGV[4])
+end
+if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return 1
+"""
+
+EXTEND: Final = (
+    _TELL
+    + _HEADER
+    + _KEEP
+    + """
+if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
+local there = redis.call('EXISTS', KEYS[1])
+if there == 1 then
+  local _, tags = header(KEYS[1])
+  if ARGV[4] == '' then
+    redis.call('PERSIST', KEYS[1])
+  else
+    redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  end
+  for name in pairs(tags) do keep(name, ARGV[4] == '' and -1 or tonumber(ARGV[4])) end
+end
+redis.call('DEL', KEYS[2])
+tell()
+return there
+"""
+)
+
+# KEYS: the counts of tags and of evictions, then the tags.
+TAGS: Final = _NUMBERS + "return numbers(1)"
 
 
 def _sha(text: str) -> str:
@@ -64,7 +268,22 @@ def _sha(text: str) -> str:
 
 
 # Redis names a script by the SHA-1 of its text (redis.io, commands/evalsha).
-_NAMES: Final = {text: _sha(text) for text in (SET, SET_MANY, CHANGE, INCREMENT, PERSIST, SWAP)}
+_ALL: Final = (
+    SET,
+    SET_MANY,
+    STORE,
+    REMOVE,
+    EVICT,
+    RENAME,
+    EXPIRE,
+    INCREMENT,
+    SWAP,
+    TAKE,
+    RELEASE,
+    EXTEND,
+    TAGS,
+)
+_NAMES: Final = {text: _sha(text) for text in _ALL}
 _TEXTS: Final = {name: text for text, name in _NAMES.items()}
 
 

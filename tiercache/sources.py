@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-Tier = Literal["memory", "redis", "miss"]
+Tier = Literal["memory", "redis", "miss", "stale", "loaded"]
 
 
 @dataclass(slots=True)
@@ -16,7 +16,9 @@ class Seen:
     """What the look-ups in a `watch` block found.
 
     Attributes:
-        tier: where the last look-up found its value; "miss" if nowhere, None before the first.
+        tier: where the last look-up found its value; "stale" if its timeout was over and it is
+            being loaded anew, "loaded" if it was computed, "miss" if there was none; None before
+            the first look-up.
     """
 
     tier: Tier | None = None

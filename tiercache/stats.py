@@ -15,15 +15,42 @@ class Calls:
     at loops' ends only, so nothing is lost in between (a test with eight threads holds it so).
     """
 
-    __slots__ = ("deletes", "memory_hits", "misses", "redis_hits", "sets", "undecodable")
+    __slots__ = (
+        "deletes",
+        "load_failures",
+        "load_milliseconds",
+        "loaded",
+        "loads",
+        "memory_hits",
+        "misses",
+        "redis_hits",
+        "sets",
+        "stale_hits",
+        "undecodable",
+    )
 
     def __init__(self) -> None:
+        self.loaded = 0
+        self.loads = 0
+        self.load_failures = 0
+        self.load_milliseconds = 0
+        self.stale_hits = 0
         self.memory_hits = 0
         self.redis_hits = 0
         self.misses = 0
         self.sets = 0
         self.deletes = 0
         self.undecodable = 0
+
+    def loaded_in(self, milliseconds: int) -> None:
+        """Count a load that brought a value, and the time that it took."""
+        self.loads += 1
+        self.load_milliseconds += milliseconds
+
+    @property
+    def mean_load(self) -> float:
+        """Milliseconds that a load has taken so far, on average; 0 before the first."""
+        return self.load_milliseconds / self.loads if self.loads else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +61,11 @@ class Stats:
         memory_hits: values answered from the memory tier.
         redis_hits: values answered from the Redis tier.
         misses: values that neither had.
+        stale_hits: values answered although their timeout was over, while they were loaded anew.
+        loaded: values answered by a load, the caller's own or one that it joined.
+        loads: loads that brought a value.
+        load_failures: loads that raised.
+        load_milliseconds: what the loads that brought a value have taken together.
         sets: values written (set, add, set_many, incr; also those kept from an add).
         deletes: keys deleted by delete and delete_many.
         undecodable: values in Redis that could not be read, counted as misses too.
@@ -53,6 +85,11 @@ class Stats:
     memory_hits: int
     redis_hits: int
     misses: int
+    stale_hits: int
+    loaded: int
+    loads: int
+    load_failures: int
+    load_milliseconds: int
     sets: int
     deletes: int
     undecodable: int

@@ -16,6 +16,9 @@ Raw: TypeAlias = bytes | int
 FOREVER: Final = -1
 """What is left of an entry that has no timeout, as Redis says it."""
 
+TAGS_CHANGED: Final = "tags changed"
+"""An answer to `Store` where a tag's number is not the one given."""
+
 NOT_AN_INTEGER: Final = "not an integer"
 """The answer to `Increment` where Redis cannot add: another type, or past 64 bits."""
 
@@ -91,29 +94,40 @@ class Read(Step):
 
 
 @dataclass(slots=True)
-class Exists(Step):
-    """Ask whether there is anything under a key. Answer: a bool."""
+class Peek(Step):
+    """Ask whether there is an entry. Answer: a `Peeked`, or None."""
 
     keys: tuple[str] = field()
 
 
 @dataclass(slots=True)
-class Left(Step):
-    """Ask what is left of an entry's time. Answer: milliseconds, `FOREVER`, or None: not there."""
+class Peeked:
+    """What is left of an entry's time, and whether it has a header that says more."""
 
-    keys: tuple[str] = field()
+    left: int
+    headed: bool
 
 
 @dataclass(slots=True)
 class Store(Change):
     """Write values that all live `life` milliseconds (None: for ever). Answer: a bool for each.
 
-    `when` is "" (always), "NX" (only where there is none) or "XX" (only where there is one).
+    An answer is `TAGS_CHANGED` instead, and nothing is written, where a tag's number is not the
+    one given. Whatever is written ends the load of its key: the lease is removed.
+
+    Attributes:
+        items: keys and values.
+        life: milliseconds.
+        when: "" (always), "NX" (only where there is none) or "XX" (only where there is one).
+        tags: full keys and numbers of the tags that all of them bear; they are kept for as long.
+        token: write only what still bears this lease; None where it does not matter.
     """
 
     items: tuple[tuple[str, Raw], ...]
     life: int | None
     when: str = ""
+    tags: tuple[tuple[str, int], ...] = ()
+    token: str | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -123,10 +137,17 @@ class Store(Change):
 
 @dataclass(slots=True)
 class Remove(Change):
-    """Remove keys. Answer: how many were there."""
+    """Remove keys. Answer: how many were there.
+
+    Attributes:
+        keys: full keys.
+        pattern: what all of them fit, where they are a part of that.
+        evicts: whether tags are, or may be, among them; loads under way have to know.
+    """
 
     keys: tuple[str, ...] = field()
     pattern: str | None = None
+    evicts: bool = False
 
     @property
     def paced(self) -> bool:
@@ -219,6 +240,92 @@ class Call(Step):
     function: Callable[[Any], Any]
     keys: tuple[str, ...] = field()
     writes: bool = field()
+
+
+@dataclass(slots=True)
+class Tags(Change):
+    """Ask for tags' numbers, and give new ones, never used before, to those that have none.
+
+    Answer: a `Numbers`.
+    """
+
+    tags: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Numbers of tags.
+
+    Attributes:
+        found: one for each tag asked for.
+        count: the highest that any tag had before.
+        evictions: how often tags have been evicted.
+    """
+
+    found: list[Found]
+    count: int
+    evictions: int
+
+
+@dataclass(slots=True)
+class Take(Change):
+    """Ask for the lease to load a key, and read what is there. Answer: a `Taken`.
+
+    Attributes:
+        key: the full key.
+        token: what the lease is to bear.
+        life: milliseconds after which it ends by itself.
+        over: what other leases it replaces: "" (none), "resting" (of one who rests after a
+            failure) or "any" (whose holder will store nothing then).
+        tags: full keys of tags whose numbers to answer as well, as `Tags` does.
+    """
+
+    key: str
+    token: str
+    life: int
+    over: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Taken:
+    """Who loads a key.
+
+    Attributes:
+        mine: whether the lease was given.
+        left: milliseconds until the end of the one that somebody else has.
+        found: what is under the key.
+        numbers: those of the tags asked for.
+    """
+
+    mine: bool
+    left: int
+    found: Found | None
+    numbers: Numbers
+
+
+@dataclass(slots=True)
+class Release(Change):
+    """Give a lease back, or let it rest for some milliseconds so that nobody tries again at once.
+
+    Whoever waits for it is told. Answer: whether it still bore the token.
+    """
+
+    key: str
+    token: str
+    rest: int = 0
+
+
+@dataclass(slots=True)
+class Extend(ChangeOfOne):
+    """Let an entry live longer without writing its value, if the lease still bears the token.
+
+    Answer: whether it did.
+    """
+
+    key: str
+    token: str
+    life: int | None
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from django.core.cache.backends.base import get_key_func
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from . import keeper
+from . import background, keeper
 from .codec import IDENTITY, PICKLE, make_codec, pickle_codec
 from .entry import MISSING
 from .exceptions import CannotEnumerate
@@ -61,7 +61,9 @@ class _Backend:
     default_timeout = None
 
 
-OF_ALIAS = frozenset({"TIME_BUDGET", "FALLBACK", "IGNORE_EXCEPTIONS"})
+OF_ALIAS = frozenset(
+    {"TIME_BUDGET", "FALLBACK", "IGNORE_EXCEPTIONS", "GRACE", "JITTER", "LEASE", "LOAD_RETRY"}
+)
 """Options that are the alias's own, and may differ among those that share a store."""
 
 _lock = threading.Lock()
@@ -157,14 +159,15 @@ def _make(location: Any, params: Mapping[str, Any], own_namespace: str | None) -
             f"cache {alias!r} shares its store ({node.name}) with cache "
             f"{alias_of(location, first)!r} and differs from it in OPTIONS "
             f"({', '.join(names)}); aliases of one store may differ only in KEY_PREFIX, VERSION, "
-            f"TIMEOUT, KEY_FUNCTION and OPTIONS['TIME_BUDGET'] and ['FALLBACK']",
+            f"TIMEOUT, KEY_FUNCTION and those OPTIONS that are each cache's own "
+            f"({', '.join(sorted(OF_ALIAS - {'IGNORE_EXCEPTIONS'}))})",
         )
     node.listen_for(own_namespace)
     return Binding(
         alias=alias,
         node=node,
         options=options,
-        flows=node.flows(alias, raises=options.raises),
+        flows=node.flows(alias, options),
         calls=node.calls(alias),
         shelf=node.strict_shelf if options.raises else node.shelf,
         client=client,
@@ -307,6 +310,7 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - the parent's may be held by a thread that is not here
     _lock = threading.Lock()
     keeper.reset_after_fork()
+    background.reset_after_fork()
     for node, _, _ in _nodes.values():
         node.reset_after_fork()
 

@@ -9,16 +9,23 @@ from typing import Any, Final, TypeAlias
 from redis.exceptions import NoScriptError, ResponseError
 
 from . import scripts
+from .header import MARK
+from .keys import lease_of
 from .messages import Post
 from .steps import (
     NOT_AN_INTEGER,
-    Exists,
+    TAGS_CHANGED,
+    Call,
     Expire,
+    Extend,
     Found,
     Increment,
-    Left,
+    Numbers,
+    Peek,
+    Peeked,
     Probe,
     Read,
+    Release,
     Remove,
     Rename,
     Scan,
@@ -26,12 +33,27 @@ from .steps import (
     Step,
     Store,
     Swap,
+    Tags,
+    Take,
+    Taken,
 )
 
 Command: TypeAlias = tuple[Any, ...]
 
 AT_ONCE: Final = 1000
 """Keys that one script takes: Lua's stack holds some 8,000, and others wait while it runs."""
+
+COUNTS: Final = ("tiercache:tags", "tiercache:evictions")
+"""The keys of the highest number that a tag was given, and of how often tags were evicted; one of
+each for a database."""
+
+_MILLISECONDS: Final = {
+    "EXPIRE": ("PEXPIRE", 1000),
+    "PEXPIRE": ("PEXPIRE", 1),
+    "EXPIREAT": ("PEXPIREAT", 1000),
+    "PEXPIREAT": ("PEXPIREAT", 1),
+    "TOUCH": ("PEXPIRE", 1),
+}
 
 
 class Wire:
@@ -45,75 +67,88 @@ class Wire:
         self.post = post
         self._encode: dict[type, Callable[[Any], list[Command]]] = {
             Read: _read,
-            Exists: lambda step: [("EXISTS", *step.keys)],
-            Left: lambda step: [("PTTL", *step.keys)],
+            Peek: lambda step: [("PTTL", *step.keys), ("GETRANGE", *step.keys, 0, 0)],
             Scan: _scan,
             ScanToRemove: _scan,
             Probe: lambda step: [("SET", step.key, 1, "PX", 1000)],
             Store: self._store,
             Remove: self._remove,
             Expire: self._expire,
-            Rename: lambda step: [self._change("RENAME", step.keys)],
+            Rename: lambda step: [self._change(scripts.RENAME, step.keys)],
             Increment: self._increment,
-            Swap: self._swap,
+            Swap: lambda step: [self._change(scripts.SWAP, step.keys, step.old, step.new)],
+            Take: _take,
+            Release: self._release,
+            Extend: self._extend,
+            Tags: lambda step: [scripts.run(scripts.TAGS, (*COUNTS, *step.tags))],
         }
 
     def commands(self, step: Step) -> list[Command]:
         """Return the commands of a step, to be sent at once."""
         return self._encode[type(step)](step)
 
+    def afterwards(self, step: Call) -> list[Command]:
+        """Return what has to be one transaction with a command of the step, nothing if it reads."""
+        if not step.writes:
+            return []
+        ended: list[Command] = [("UNLINK", *map(lease_of, step.keys))]
+        return ended if self.post is None else [*ended, ("PUBLISH", *self.post.of(step.keys))]
+
     def _store(self, step: Store) -> list[Command]:
-        tail: Command = () if step.life is None else ("PX", step.life)
-        if step.when:
-            tail = (*tail, step.when)
-        if self.post is None:
-            return [("SET", key, raw, *tail) for key, raw in step.items]
+        life = "" if step.life is None else step.life
+        if step.when or step.tags or step.token is not None:
+            names, numbers = tuple([n for n, _ in step.tags]), [n for _, n in step.tags]
+            return [
+                self._change(
+                    scripts.STORE,
+                    (key,),
+                    raw,
+                    life,
+                    step.when,
+                    step.token or "",
+                    *numbers,
+                    also=names,
+                )
+                for key, raw in step.items
+            ]
         if len(step.items) == 1:
-            (_, raw), keys = step.items[0], step.keys
-            return [scripts.run(scripts.SET, keys, *self.post.of(keys), raw, *tail)]
+            tail = () if step.life is None else ("PX", step.life)
+            return [self._change(scripts.SET, step.keys, step.items[0][1], *tail)]
         return [
-            scripts.run(
-                scripts.SET_MANY,
-                keys,
-                *self.post.of(keys),
-                "" if step.life is None else step.life,
-                *[raw for _, raw in items],
+            self._change(
+                scripts.SET_MANY, tuple([key for key, _ in items]), life, *[raw for _, raw in items]
             )
             for items in _parts(step.items)
-            for keys in (tuple([key for key, _ in items]),)
         ]
 
     def _remove(self, step: Remove) -> list[Command]:
-        return [self._change("UNLINK", keys) for keys in _parts(step.keys)]
+        script, also = (scripts.EVICT, COUNTS[1:]) if step.evicts else (scripts.REMOVE, ())
+        return [self._change(script, keys, also=also) for keys in _parts(step.keys)]
 
     def _expire(self, step: Expire) -> list[Command]:
-        if step.command != "TOUCH":
-            argument = () if step.argument is None else (step.argument,)
-            return [self._change(step.command, step.keys, *argument)]
         if step.argument is None:
-            return [scripts.run(scripts.PERSIST, step.keys, *self._message(step.keys))]
-        return [self._change("PEXPIRE", step.keys, step.argument)]
+            return [self._change(scripts.EXPIRE, step.keys, step.command)]
+        command, scale = _MILLISECONDS[step.command]
+        return [self._change(scripts.EXPIRE, step.keys, command, step.argument * scale)]
 
     def _increment(self, step: Increment) -> list[Command]:
-        message = self._message(step.keys)
         create = 1 if step.create else ""
-        return [scripts.run(scripts.INCREMENT, step.keys, *message, step.delta, create)]
+        return [self._change(scripts.INCREMENT, step.keys, step.delta, create)]
 
-    def _swap(self, step: Swap) -> list[Command]:
-        message = self._message(step.keys)
-        return [scripts.run(scripts.SWAP, step.keys, *message, step.old, step.new)]
+    def _release(self, step: Release) -> list[Command]:
+        return [self._change(scripts.RELEASE, (step.key,), step.token, step.rest)]
 
-    def _change(self, command: str, keys: tuple[str, ...], *arguments: Any) -> Command:
-        if self.post is None:
-            return (command, *keys, *arguments)
-        return scripts.run(scripts.CHANGE, keys, *self.post.of(keys), command, *arguments)
+    def _extend(self, step: Extend) -> list[Command]:
+        life = "" if step.life is None else step.life
+        return [self._change(scripts.EXTEND, step.keys, step.token, life)]
 
-    def message(self, keys: tuple[str, ...]) -> tuple[str, str] | None:
-        """Return the channel and the message about these keys, None where nobody is told."""
-        return None if self.post is None else self.post.of(keys)
-
-    def _message(self, keys: tuple[str, ...]) -> tuple[str, str]:
-        return self.message(keys) or ("", "")
+    def _change(
+        self, script: str, keys: tuple[str, ...], *arguments: Any, also: tuple[str, ...] = ()
+    ) -> Command:
+        """Return the command that changes keys, ends their loads, and tells of it."""
+        leases = tuple([lease_of(key) for key in keys])
+        message = ("", "") if self.post is None else self.post.of(keys)
+        return scripts.run(script, (*keys, *leases, *also), *message, *arguments)
 
 
 def unknown_scripts(sent: Sequence[Command], replies: Sequence[Any]) -> list[tuple[int, Command]]:
@@ -156,13 +191,13 @@ def _found(_: Read, replies: list[Any]) -> list[Found | None]:
     ]
 
 
-def _stored(step: Store, replies: list[Any]) -> list[bool]:
+def _stored(step: Store, replies: list[Any]) -> list[bool | str]:
     if len(replies) < len(step.items):
         # Scripts that write many write all of theirs.
         for reply in replies:
             _checked(reply)
         return [True] * len(step.items)
-    return [_checked(reply) is not None for reply in replies]
+    return [TAGS_CHANGED if _checked(reply) == -1 else bool(reply) for reply in replies]
 
 
 def _removed(_: Remove, replies: list[Any]) -> int:
@@ -187,9 +222,27 @@ def _renamed(_: Rename, replies: list[Any]) -> bool:
     return True
 
 
-def _left(_: Left, replies: list[Any]) -> int | None:
-    left: int = _checked(replies[0])
-    return None if left == -2 else left
+def _peeked(_: Peek, replies: list[Any]) -> Peeked | None:
+    left, head = replies
+    # What is no string has no first byte to be asked for, and no header.
+    return None if _checked(left) == -2 else Peeked(left, head == MARK)
+
+
+def _take(step: Take) -> list[Command]:
+    keys = (step.key, lease_of(step.key), *COUNTS, *step.tags)
+    return [scripts.run(scripts.TAKE, keys, step.token, step.life, step.over)]
+
+
+def _taken(_: Take, replies: list[Any]) -> Taken:
+    mine, lease, raw, left, numbers = _checked(replies[0])
+    found = None if left == -2 else Found(raw, left)
+    return Taken(bool(mine), lease, found, _numbers(numbers))
+
+
+def _numbers(reply: list[Any]) -> Numbers:
+    count, evictions, *pairs = reply
+    found = [Found(raw, left) for raw, left in zip(pairs[::2], pairs[1::2], strict=True)]
+    return Numbers(found, int(count), int(evictions))
 
 
 def _scan(step: Scan) -> list[Command]:
@@ -212,8 +265,7 @@ def _truth(_: Step, replies: list[Any]) -> bool:
 
 _DECODE: Final[dict[type, Callable[[Any, list[Any]], Any]]] = {
     Read: _found,
-    Exists: _truth,
-    Left: _left,
+    Peek: _peeked,
     Scan: _scanned,
     ScanToRemove: _scanned,
     Probe: _truth,
@@ -223,4 +275,8 @@ _DECODE: Final[dict[type, Callable[[Any, list[Any]], Any]]] = {
     Rename: _renamed,
     Increment: _sum,
     Swap: _truth,
+    Take: _taken,
+    Release: _truth,
+    Extend: _truth,
+    Tags: lambda _, replies: _numbers(_checked(replies[0])),
 }

@@ -8,31 +8,44 @@ the flow hears of it at a later one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 from tiercache.codec import pickle_codec
-from tiercache.flows import Flows
+from tiercache.errands import HAPPENED, LATE, Compute, Launch, Wait
+from tiercache.flights import Traffic
+from tiercache.flows import Flows, Habits, Plan
+from tiercache.header import MARK, split
+from tiercache.entry import KEPT
+from tiercache.keys import LEASE, TAG, lease_of
+from tiercache.loading import compute
 from tiercache.memory import MemoryTier
 from tiercache.stats import Calls
 from tiercache.steps import (
     FOREVER,
     NOT_AN_INTEGER,
-    Exists,
     Expire,
     Flow,
     Found,
     Increment,
-    Left,
+    Peek,
+    Peeked,
     Read,
     Remove,
+    Release,
     Rename,
     Scan,
     Step,
     Store,
     Swap,
+    TAGS_CHANGED,
+    Extend,
+    Numbers,
+    Tags,
+    Take,
+    Taken,
 )
 
 
@@ -45,9 +58,12 @@ class ModelRedis:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.data: dict[str, tuple[Any, float]] = {}
+        self.leases: dict[str, str] = {}
+        self.given = 0
+        self.evictions = 0
         self.told: list[tuple[str, ...]] = []
 
-    def alive(self, key: str) -> tuple[Any, float] | None:
+    def there(self, key: str) -> tuple[Any, float] | None:
         entry = self.data.get(key)
         if entry is not None and entry[1] <= self.clock():
             del self.data[key]
@@ -55,7 +71,7 @@ class ModelRedis:
         return entry
 
     def left(self, key: str) -> int | None:
-        entry = self.alive(key)
+        entry = self.there(key)
         if entry is None:
             return None
         return FOREVER if entry[1] == float("inf") else int((entry[1] - self.clock()) * 1000)
@@ -63,10 +79,39 @@ class ModelRedis:
     def perform(self, step: Step) -> Any:
         """Carry a step out, and note what the nodes are to be told."""
         before = dict(self.data)
+        leases = dict(self.leases)
         answer = getattr(self, f"_{type(step).__name__.lower()}")(step)
-        if step.writes and step.keys and self.data != before:
+        changed = tuple(key for key in step.keys if self._differs(key, before))
+        if step.writes and changed:
+            # Whatever changed is no more to be loaded from what was before.
+            for key in step.keys:
+                self.leases.pop(key, None)
+        if step.writes and step.keys and (changed or self.leases != leases):
             self.told.append(step.keys)
+        if isinstance(step, Release) and self.leases != leases:
+            self.told.append((step.key,))
         return answer
+
+    def _differs(self, key: str, before: dict[str, Any]) -> bool:
+        return self.data.get(key) is not before.get(key)
+
+    def alive(self, key: str) -> tuple[Any, float] | None:
+        """Return an entry that is fresh, and whose tags have the numbers that it bears."""
+        entry = self.there(key)
+        if entry is None or not isinstance(entry[0], bytes):
+            return entry
+        meta, _ = split(entry[0])
+        if meta is None:
+            return entry
+        if entry[1] - meta.grace / 1000 <= self.clock():
+            return None
+        if any(self.number(tag) != number for tag, number in meta.tags):
+            return None
+        return entry
+
+    def number(self, tag: str) -> int | None:
+        entry = self.there(tag)
+        return None if entry is None else entry[0]
 
     def _end(self, life: int | None) -> float:
         return float("inf") if life is None else self.clock() + life / 1000
@@ -74,7 +119,7 @@ class ModelRedis:
     def _read(self, step: Read) -> list[Found | None]:
         found = []
         for key in step.keys:
-            entry, left = self.alive(key), self.left(key)
+            entry, left = self.there(key), self.left(key)
             if entry is None or left is None:
                 found.append(None)
                 continue
@@ -86,26 +131,75 @@ class ModelRedis:
         """What a client sees: an integer is text as well."""
         return raw if isinstance(raw, bytes) else str(raw).encode()
 
-    def _exists(self, step: Exists) -> bool:
-        return self.alive(step.keys[0]) is not None
+    def _peek(self, step: Peek) -> Peeked | None:
+        entry, left = self.there(step.keys[0]), self.left(step.keys[0])
+        if entry is None or left is None:
+            return None
+        return Peeked(left, self._text(entry[0])[:1] == MARK)
 
-    def _left(self, step: Left) -> int | None:
-        return self.left(step.keys[0])
-
-    def _store(self, step: Store) -> list[bool]:
-        answers = []
+    def _store(self, step: Store) -> list[bool | str]:
+        answers: list[bool | str] = []
         for key, raw in step.items:
+            if step.token is not None and self.leases.get(key) != step.token:
+                answers.append(False)
+                continue
+            if any(self.number(tag) != number for tag, number in step.tags):
+                if step.token is not None:
+                    del self.leases[key]
+                answers.append(TAGS_CHANGED)
+                continue
             there = self.alive(key) is not None
             allowed = {"": True, "NX": not there, "XX": there}[step.when]
             if allowed:
                 self.data[key] = (raw, self._end(step.life))
+                self.leases.pop(key, None)
             answers.append(allowed)
         return answers
 
     def _remove(self, step: Remove) -> int:
+        self.evictions += step.evicts
+        for key in step.keys:
+            self.leases.pop(key.removesuffix(LEASE), None)
         return sum(
-            self.alive(key) is not None and self.data.pop(key) is not None for key in step.keys
+            self.there(key) is not None and self.data.pop(key) is not None for key in step.keys
         )
+
+    def _numbers(self, tags: tuple[str, ...]) -> Numbers:
+        last = self.given
+        for tag in tags:
+            if self.number(tag) is None:
+                self.given += 1
+                self.data[tag] = (self.given, float("inf"))
+        found = [Found(self._text(self.number(tag)), FOREVER) for tag in tags]
+        return Numbers(found, last, self.evictions)
+
+    def _tags(self, step: Tags) -> Numbers:
+        return self._numbers(step.tags)
+
+    def _take(self, step: Take) -> Taken:
+        numbers = self._numbers(step.tags)
+        mine = step.over == "any" or step.key not in self.leases
+        if mine:
+            self.leases[step.key] = step.token
+        (found,) = self._read(Read((step.key,)))
+        return Taken(mine, 10_000, found, numbers)
+
+    def _release(self, step: Release) -> bool:
+        if self.leases.get(step.key) != step.token:
+            return False
+        # The model's clock stands still, so nobody rests.
+        del self.leases[step.key]
+        return True
+
+    def _extend(self, step: Extend) -> bool:
+        if self.leases.get(step.key) != step.token:
+            return False
+        del self.leases[step.key]
+        entry = self.there(step.key)
+        if entry is None:
+            return False
+        self.data[step.key] = (entry[0], self._end(step.life))
+        return True
 
     def _expire(self, step: Expire) -> bool:
         entry = self.alive(step.key)
@@ -126,21 +220,22 @@ class ModelRedis:
         return entry[0] + step.delta
 
     def _swap(self, step: Swap) -> bool:
-        entry = self.alive(step.key)
+        entry = self.there(step.key)
         if entry is None or self._text(entry[0]) != step.old:
             return False
         self.data[step.key] = (step.new, entry[1])
         return True
 
     def _rename(self, step: Rename) -> bool:
-        entry = self.alive(step.old)
+        entry = self.there(step.old)
         if entry is None:
             return False
         self.data[step.new] = self.data.pop(step.old)
         return True
 
     def _scan(self, step: Scan) -> tuple[int, list[str]]:
-        return 0, [key for key in list(self.data) if self.alive(key)]
+        leases = [lease_of(key) for key in self.leases]
+        return 0, [*leases, *(key for key in list(self.data) if self.there(key))]
 
     _scantoremove = _scan
 
@@ -148,17 +243,20 @@ class ModelRedis:
 class ModelNode:
     """One node: a real memory tier with real flows, on a clock that stands still."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], name: str = "") -> None:
         self.memory = MemoryTier(
             max_entries=100, max_bytes=10**6, max_entry_bytes=10**5, clock=clock
         )
         self.codec = pickle_codec()
+        self.traffic = Traffic(lambda: None)
+        self.traffic.begin(name)
         self.flows = Flows(
             memory=self.memory,
             codec=self.codec,
             calls=Calls(),
-            raises=False,
-            cap=float("inf"),
+            shelf=self.memory,
+            traffic=self.traffic,
+            habits=Habits(),
             clock=clock,
             undecodable=lambda key, error: None,
         )
@@ -166,39 +264,138 @@ class ModelNode:
     def read(self, key: str) -> Flow[Any]:
         """Read as a face does: memory first."""
         entry = self.memory.fresh(key)
-        if entry is not None:
+        if entry is not None and self.flows.local.holds(entry):
             return self.flows.local.value(entry)
         return (yield from self.flows.get(key))
+
+    def load(
+        self, key: str, source: Callable[[Any], Any], *, tags: tuple[str, ...] = (), **how: Any
+    ) -> Flow[Any]:
+        """Load as a face does: memory first."""
+        entry = self.memory.fresh(key)
+        if entry is not None and self.flows.local.holds(entry) and not how.get("force"):
+            return self.flows.local.value(entry)
+        force = how.pop("force", False)
+        plan = Plan(terms=Terms(), timeout=60, grace=how.pop("grace", 0), tags=tags, **how)
+        return (yield from self.flows.load(key, source, plan, force=force))
+
+
+class Terms:
+    """Seconds to milliseconds, names to full keys."""
+
+    def life(self, timeout: Any) -> int | None:
+        return None if timeout is None else int(timeout * 1000)
+
+    def grace(self, seconds: Any) -> int:
+        return int(seconds * 1000)
+
+    def tag(self, name: str) -> str:
+        return f":1:{TAG}{name}"
 
 
 @dataclass
 class Task:
-    """An operation under way: one event begins it, then two for each of its steps."""
+    """An operation under way: one event begins it, then two for each of its steps.
+
+    What it launches is carried on in its own turns: before it goes on, or after it is done.
+    """
 
     make: Callable[[], Flow[Any]]
-    flow: Flow[Any] | None = None
+    flows: list[Flow[Any]] = field(default_factory=list)
+    aside: list[Flow[Any]] = field(default_factory=list)
     waiting: Step | None = None
     answer: Any = None
     answered: bool = False
-    done: bool = False
+    begun: bool = False
     result: Any = None
+    error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.begun and not self.flows
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it waits for what has not happened."""
+        return (
+            isinstance(self.waiting, Wait)
+            and not self.answered
+            and not self.waiting.signal.happened
+        )
 
     def advance(self, redis: ModelRedis) -> None:
-        """Do what comes next: begin, let Redis carry the step out, or hear the answer."""
-        if self.done:
+        """Do what comes next: begin, let a step be carried out, or hear the answer."""
+        if self.done or self.blocked:
             return
-        try:
-            if self.flow is None:
-                self.flow = self.make()
-                self.waiting = next(self.flow)
-            elif not self.answered:
-                assert self.waiting is not None
-                self.answer, self.answered = redis.perform(self.waiting), True
+        if not self.begun:
+            self.begun = True
+            self.flows.append(self.make())
+            self._go_on(lambda flow: next(flow))
+        elif not self.answered:
+            self._perform(redis)
+        else:
+            self.answered = False
+            answer = self.answer
+            if isinstance(answer, Exception):
+                self._go_on(lambda flow: flow.throw(answer))
             else:
-                self.answered = False
-                self.waiting = self.flow.send(self.answer)
-        except StopIteration as stop:
-            self.done, self.result = True, stop.value
+                self._go_on(lambda flow: flow.send(answer))
+
+    def gives_up(self) -> bool:
+        """Let the time be over for which it waits; False if it waits for ever."""
+        if isinstance(self.waiting, Wait) and self.waiting.seconds not in (None, float("inf")):
+            self.answer, self.answered = LATE, True
+            return True
+        return False
+
+    def _perform(self, redis: ModelRedis) -> None:
+        step = self.waiting
+        assert step is not None
+        self.answer, self.answered = None, True
+        if isinstance(step, Wait):
+            self.answer = HAPPENED
+        elif isinstance(step, Compute):
+            try:
+                self.answer = compute(step.source, step.context)
+            except Exception as exc:
+                self.answer = exc
+        else:
+            self.answer = redis.perform(step)
+
+    def _go_on(self, resume: Callable[[Flow[Any]], Step]) -> None:
+        """Let the innermost flow go on to its next step; where it ends, the one around it.
+
+        What nobody else could come in between of takes no turn of its own.
+        """
+        while self.flows:
+            try:
+                self.waiting = resume(self.flows[-1])
+            except StopIteration as stop:
+                result: Any = stop.value
+            except Exception as exc:
+                self.error = exc
+                result = exc
+            else:
+                if isinstance(self.waiting, Wait) and self.waiting.signal.happened:
+                    resume = lambda flow: flow.send(HAPPENED)
+                elif isinstance(self.waiting, Launch):
+                    launched = self.waiting.flow
+                    (self.aside if self.waiting.aside else self.flows).append(launched)
+                    first = self.waiting.aside
+                    resume = lambda flow, first=first: flow.send(None) if first else next(flow)
+                else:
+                    return
+                continue
+            self.flows.pop()
+            if self.flows:
+                resume = lambda flow: flow.send(None)
+                continue
+            if self.result is None:
+                self.result = result
+            self.waiting = None
+            if self.aside:
+                self.flows.append(self.aside.pop(0))
+                resume = lambda flow: next(flow)
 
 
 @dataclass
@@ -209,13 +406,14 @@ class World:
     now: float = 1000.0
     redis: ModelRedis = field(init=False)
     mail: list[deque[tuple[str, ...]]] = field(default_factory=list)
+    source: int = 1
 
     @classmethod
     def of(cls, nodes: int) -> World:
         """Make a world with this many nodes."""
         world = cls()
         world.redis = ModelRedis(lambda: world.now)
-        world.nodes = [ModelNode(lambda: world.now) for _ in range(nodes)]
+        world.nodes = [ModelNode(lambda: world.now, f"node{n}") for n in range(nodes)]
         world.mail = [deque() for _ in range(nodes)]
         return world
 
@@ -231,11 +429,14 @@ class World:
     def deliver(self, node: int) -> None:
         """Let a node hear the next message, if there is one."""
         if self.mail[node]:
-            self.nodes[node].memory.invalidate_many(self.mail[node].popleft())
+            keys = self.mail[node].popleft()
+            self.nodes[node].memory.invalidate_many(keys)
+            self.nodes[node].traffic.bells.ring(keys)
 
     def lose(self, node: int) -> None:
         """Cut a node's subscription: what is under way to it is lost."""
         self.nodes[node].memory.pause()
+        self.nodes[node].traffic.bells.ring(None)
         self.mail[node].clear()
 
     def rejoin(self, node: int) -> None:
@@ -246,9 +447,30 @@ class World:
     def finish(self, flow: Flow[Any], node: int = 0) -> Any:
         """Carry an operation out, undisturbed."""
         task = Task(lambda: flow)
-        while not task.done:
-            self.advance(task, node)
+        self.complete([task], [node])
+        if task.error is not None:
+            raise task.error
         return task.result
+
+    def complete(self, tasks: Sequence[Task], places: Sequence[int]) -> None:
+        """Carry operations to their ends; where all of them wait, messages are delivered.
+
+        Raises:
+            AssertionError: they wait for what never happens.
+        """
+        while any(not task.done for task in tasks):
+            free = [n for n, task in enumerate(tasks) if not task.done and not task.blocked]
+            for number in free:
+                self.advance(tasks[number], places[number])
+            if free:
+                continue
+            if any(self.mail):
+                for node in range(len(self.nodes)):
+                    self.deliver(node)
+            else:
+                # Nobody tells them any more: only those who wait for so long and no longer go on.
+                late = [task for task in tasks if not task.done and task.gives_up()]
+                assert late, "they wait for each other, or for nothing"
 
     def settle(self) -> None:
         """Deliver all that is under way."""
@@ -265,17 +487,42 @@ class World:
         for number, node in enumerate(self.nodes):
             awaited = {key for keys in self.mail[number] for key in keys}
             for key, entry in node.memory.entries.items():
-                if entry.deadline <= self.now or key in awaited:
+                tags = {tag for tag, _ in entry.held.meta.tags} if entry.form & KEPT else set()
+                if entry.deadline <= self.now or (tags | {key}) & awaited:
                     continue
-                held = node.flows.local.value(entry)
-                there = self.redis.alive(key)
-                value = None if there is None else self._value(there[0])
-                if there is None or value != held or entry.deadline > there[1] + 1e-9:
-                    wrong[number, key] = (held, value)
+                if not node.flows.local.holds(entry):
+                    continue
+                held, there = node.flows.local.value(entry), self.redis.alive(key)
+                if (
+                    there is None
+                    or self._value(there[0]) != held
+                    or entry.deadline > self._end(there)
+                ):
+                    wrong[number, key] = (held, there)
         return wrong
 
+    def untrue(self) -> list[Any]:
+        """Return what is held anywhere, and is not what the source has now."""
+        held = [
+            node.flows.local.value(entry)
+            for node in self.nodes
+            for key, entry in node.memory.entries.items()
+            if TAG not in key and node.flows.local.holds(entry)
+        ]
+        stored = [
+            self._value(e[0])
+            for key in list(self.redis.data)
+            if TAG not in key and (e := self.redis.alive(key))
+        ]
+        return [value for value in held + stored if value != self.source]
+
+    @staticmethod
+    def _end(there: tuple[Any, float]) -> float:
+        meta = split(there[0])[0] if isinstance(there[0], bytes) else None
+        return there[1] - (meta.grace / 1000 if meta else 0) + 1e-9
+
     def _value(self, raw: Any) -> Any:
-        return raw if isinstance(raw, int) else self.nodes[0].codec.unpack(raw)[0]
+        return raw if isinstance(raw, int) else self.nodes[0].codec.unpack(split(raw)[1])[0]
 
 
 def schedules(lengths: list[int]) -> Iterator[list[int]]:

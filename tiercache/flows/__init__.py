@@ -14,12 +14,12 @@ No lock is held and no clean-up is done across a `yield`.
 
 from __future__ import annotations
 
-from .common import SCAN_COUNT
-from .reads import Reads
-from .writes import Writes
+from .common import SCAN_COUNT, Habits
+from .loads import Loads, Plan
+from .writes import Extras
 
-__all__ = ["SCAN_COUNT", "Flows"]
+__all__ = ["SCAN_COUNT", "Extras", "Flows", "Habits", "Plan"]
 
 
-class Flows(Reads, Writes):
+class Flows(Loads):
     """The operations of one alias on its store."""

@@ -1,17 +1,24 @@
-"""What the flows share: their tiers, how a value is filled in, and who answers alone."""
+"""What the flows share: their tiers, how an entry is read and kept, and who answers alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 from .. import sources
-from ..entry import MISSING, Copy
+from ..entry import Copy, Entry, kept
 from ..exceptions import RedisAway, Undecodable
-from ..local import Local, marked
+from ..flights import Traffic
+from ..header import Meta, split
+from ..local import Before, Local, marked
 from ..memory import MemoryTier
 from ..stats import Calls
-from ..steps import FOREVER, Found, Raw
+from ..steps import FOREVER, Flow, Found, Numbers, Raw, Read, Tags
+
+# Not the site's own random state, which may be seeded, and is every thread's.
+_chance = random.SystemRandom().random
 
 SCAN_COUNT = 1000
 """Keys that Redis looks at in one step of a walk."""
@@ -41,85 +48,218 @@ class Format(Protocol):
         """Return the value and its copy; raise `Undecodable`."""
 
 
+class Entries(Protocol):
+    """Where copies are looked up while memory is trusted; nothing is there while it is not."""
+
+    entries: dict[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How an alias goes about its work.
+
+    Attributes:
+        raises: whether callers see `RedisAway` instead of the memory tier's answer.
+        budget: seconds that one call may spend on Redis.
+        cap: the longest life of a copy that memory did not make itself, in seconds.
+        lease: seconds after which the lease of a load ends by itself.
+        rest: seconds after a failed load before the next try, where a stale value is at hand.
+        hears: whether other nodes' changes are heard of.
+    """
+
+    raises: bool = False
+    budget: float = 1.0
+    cap: float = float("inf")
+    lease: float = 10.0
+    rest: float = 10.0
+    hears: bool = True
+
+
+PLAIN_META = Meta()
+
+
+class Decoded(NamedTuple):
+    """An entry as Redis sent it.
+
+    Attributes:
+        value: what it holds.
+        copy: the copy for memory, without what `meta` says.
+        left: milliseconds until the end of its grace, None for ever.
+        meta: its header, None for a plain one.
+        raw: its bytes.
+    """
+
+    value: Any
+    copy: Copy
+    left: int | None
+    meta: Meta | None
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Sight:
+    """An entry that may be used.
+
+    Attributes:
+        value: what it holds.
+        left: milliseconds that it is fresh for, 0 or less if it is stale; infinity for ever.
+        tier: which tier had it.
+        meta: its header, an empty one where it has none.
+    """
+
+    value: Any
+    left: float
+    tier: sources.Tier
+    meta: Meta = PLAIN_META
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is in its grace."""
+        return self.left <= 0
+
+
 class Tiers:
     """Both tiers as one alias uses them.
 
     Args:
         memory: the store's memory tier.
-        codec: its value format.
+        shelf: where copies are looked up.
+        traffic: what is under way.
+        codec: the store's value format.
         calls: the alias's counters.
-        raises: whether callers see `RedisAway` instead of the memory tier's answer.
-        cap: the longest life of a copy that memory did not make itself, in seconds.
+        habits: how it goes about its work.
         clock: the memory tier's clock, in seconds.
         undecodable: called with the key and the error when a value cannot be read.
+        chance: returns random numbers from 0 to 1.
     """
 
     def __init__(
         self,
         *,
         memory: MemoryTier,
+        shelf: Entries,
+        traffic: Traffic,
         codec: Format,
         calls: Calls,
-        raises: bool,
-        cap: float,
+        habits: Habits,
         clock: Callable[[], float],
         undecodable: Callable[[str, Undecodable], None],
+        chance: Callable[[], float] = _chance,
     ) -> None:
         self.local = Local(memory, codec, clock, self._count_undecodable)
         self._memory = memory
+        self._shelf = shelf
+        self._traffic = traffic
         self._codec = codec
         self._calls = calls
-        self._raises = raises
-        self._cap = cap
+        self._habits = habits
         self._clock = clock
         self._undecodable = undecodable
+        self._chance = chance
 
     def _alone(self, away: RedisAway, *changed: str) -> Local:
         """Return who answers instead of Redis, or raise for those who would rather know."""
-        if self._raises and away.kind != "alone":
+        if self._habits.raises and away.kind != "alone":
             self._memory.invalidate_many(changed)
             raise away
         return self.local
 
-    def _fill(self, key: str, found: Found | None, ticket: int, asked: float) -> Any:
-        """Return the value that Redis sent, and keep a copy for what is left of its time."""
-        decoded = self._decoded(key, found)
-        if found is None or decoded is None:
-            return MISSING
-        value, copy = decoded
-        # Counted from before the question, so the copy ends before the entry does.
-        left = None if found.left == FOREVER else found.left
-        self._memory.install(key, marked(key, copy), self._deadline(asked, left), ticket)
-        return value
+    # Entries as Redis has them
 
-    def _decoded(self, key: str, found: Found | None) -> tuple[Any, Copy] | None:
-        """Return the value and its copy, None where there is none that can be read."""
+    def _decode(self, key: str, found: Found | None) -> Decoded | None:
+        """Return an entry as Redis sent it, None where there is none that can be read."""
         if found is None:
             return None
         error = Undecodable("what is stored under this key is not a string")
         if found.raw is not None:
             try:
-                return self._codec.unpack(found.raw)
+                meta, raw = split(found.raw)
+                value, copy = self._codec.unpack(raw)
             except Undecodable as exc:
                 error = exc
+            else:
+                left = None if found.left == FOREVER else found.left
+                return Decoded(value, copy, left, meta, found.raw)
         self._count_undecodable(key, error)
         return None
+
+    def _keep(
+        self, key: str, entry: Decoded, ticket: int, asked: float, numbers: dict[str, Any]
+    ) -> Sight | None:
+        """Return what Redis sent, if its tags have these numbers, and keep a copy.
+
+        The copy's end is counted from before the question, so it comes before the entry's.
+        """
+        copy, left, meta = marked(key, entry.copy), entry.left, entry.meta
+        end = self._deadline(asked, left)
+        if meta is None:
+            self._memory.install(key, copy, end, ticket)
+            return Sight(entry.value, float("inf") if left is None else left, "redis")
+        if any(numbers.get(tag) != number for tag, number in meta.tags):
+            return None
+        fresh = None if left is None else left - meta.grace
+        self._memory.install(key, kept(copy, end, meta), self._deadline(asked, fresh), ticket)
+        return Sight(entry.value, float("inf") if fresh is None else fresh, "redis", meta)
+
+    def _numbers(self, tags: Iterable[str]) -> Flow[dict[str, Any]]:
+        """Return the tags' numbers by full key: from memory, those it has not from Redis."""
+        now, numbers = self._clock(), {}
+        unknown = []
+        for tag in tags:
+            entry = self._shelf.entries.get(tag)
+            if entry is not None and now < entry.deadline:
+                entry.used = True
+                numbers[tag] = entry.held
+            else:
+                unknown.append(tag)
+        if unknown:
+            tickets = [self._memory.ticket(tag) for tag in unknown]
+            answers = yield Read(tuple(unknown))
+            numbers |= self._keep_numbers(unknown, answers, tickets, now)
+        return numbers
+
+    def _given_numbers(self, tags: tuple[str, ...]) -> Flow[Before]:
+        """Return the tags' numbers from Redis, where those that have none are given one."""
+        asked, tickets = self._clock(), [self._memory.ticket(tag) for tag in tags]
+        answer: Numbers = yield Tags(tags)
+        numbers = self._keep_numbers(tags, answer.found, tickets, asked)
+        return Before(numbers, answer.count, answer.evictions)
+
+    def _keep_numbers(
+        self,
+        tags: Iterable[str],
+        answers: Iterable[Found | None],
+        tickets: Iterable[int],
+        asked: float,
+    ) -> dict[str, Any]:
+        numbers = {}
+        for tag, found, ticket in zip(tags, answers, tickets, strict=True):
+            entry = self._decode(tag, found)
+            if entry is not None:
+                self._keep(tag, entry, ticket, asked, {})
+                numbers[tag] = entry.value
+        return numbers
 
     def _count_undecodable(self, key: str, error: Undecodable) -> None:
         self._calls.undecodable += 1
         self._undecodable(key, error)
 
-    def _deadline(self, since: float, life: int | None) -> float:
+    def _deadline(self, since: float, life: float | None) -> float:
         if life is None:
-            return since + self._cap
-        return since + min(life / 1000, self._cap)
+            return since + self._habits.cap
+        return since + min(life / 1000, self._habits.cap)
 
     def _count(self, tier: sources.Tier, times: int = 1) -> None:
+        # Each is an attribute of its own to be raised without a lock (see `Calls`).
         if tier == "memory":
             self._calls.memory_hits += times
         elif tier == "redis":
             self._calls.redis_hits += times
-        else:
+        elif tier == "miss":
             self._calls.misses += times
+        elif tier == "stale":
+            self._calls.stale_hits += times
+        else:
+            self._calls.loaded += times
         if sources.watching and times:
             sources.note(tier)

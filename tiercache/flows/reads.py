@@ -7,9 +7,12 @@ from typing import Any
 
 from .. import sources
 from ..entry import MISSING
+from ..errands import HAPPENED, LATE, Wait
 from ..exceptions import RedisAway
-from ..steps import Exists, Flow, Left, Read, Scan
-from .common import SCAN_COUNT, Tiers
+from ..flights import Flight
+from ..keys import is_internal
+from ..steps import FOREVER, Flow, Found, Peek, Read, Scan
+from .common import SCAN_COUNT, Decoded, Sight, Tiers
 
 
 class Reads(Tiers):
@@ -17,53 +20,57 @@ class Reads(Tiers):
 
     def get(self, key: str) -> Flow[Any]:
         """Look a value up in Redis and keep a copy; `MISSING` if it is not there."""
-        ticket, asked = self._memory.ticket(key), self._clock()
         try:
-            (found,) = yield Read((key,))
+            sight = yield from self._look(key)
         except RedisAway as away:
             value = self._alone(away).get(key)
             self._count("miss" if value is MISSING else "memory")
             return value
-        value = self._fill(key, found, ticket, asked)
-        self._count("miss" if value is MISSING else "redis")
-        return value
+        if sight is None or sight.stale:
+            self._count("miss")
+            return MISSING
+        self._count("redis")
+        return sight.value
 
     def get_many(self, keys: tuple[str, ...]) -> Flow[dict[str, Any]]:
         """Look values up in Redis, all in one step, and keep copies."""
-        asked = self._clock()
-        tickets = [self._memory.ticket(key) for key in keys]
         try:
-            answers = yield Read(keys)
+            sights = yield from self._look_at_all(keys)
         except RedisAway as away:
             local = self._alone(away)
             values = {key: local.get(key) for key in keys}
+            there = {key: value for key, value in values.items() if value is not MISSING}
             tier: sources.Tier = "memory"
         else:
-            values = {
-                key: self._fill(key, found, ticket, asked)
-                for key, found, ticket in zip(keys, answers, tickets, strict=True)
-            }
+            there = {key: sight.value for key, sight in sights.items() if not sight.stale}
             tier = "redis"
-        there = {key: value for key, value in values.items() if value is not MISSING}
         self._count(tier, len(there))
-        self._count("miss", len(values) - len(there))
+        self._count("miss", len(keys) - len(there))
         return there
 
     def has(self, key: str) -> Flow[bool]:
         """Tell whether there is anything under the key."""
         try:
-            there: bool = yield Exists((key,))
+            peeked = yield Peek((key,))
+            if peeked is None or not peeked.headed:
+                return peeked is not None
+            sight = yield from self._look(key)
         except RedisAway as away:
             return self._alone(away).has(key)
-        return there
+        return sight is not None and not sight.stale
 
     def left(self, key: str) -> Flow[int | None]:
         """Tell what is left of an entry's time in milliseconds, `FOREVER`, None: not there."""
         try:
-            left: int | None = yield Left((key,))
+            peeked = yield Peek((key,))
+            if peeked is None or not peeked.headed:
+                return None if peeked is None else int(peeked.left)
+            sight = yield from self._look(key)
         except RedisAway as away:
             return self._alone(away).left(key)
-        return left
+        if sight is None or sight.stale:
+            return None
+        return FOREVER if sight.left == float("inf") else int(sight.left)
 
     def scan(
         self, cursor: int, pattern: str, match: Callable[[str], bool], count: int = SCAN_COUNT
@@ -73,4 +80,61 @@ class Reads(Tiers):
             cursor, keys = yield Scan(cursor, pattern, count)
         except RedisAway as away:
             return 0, self._alone(away).keys(match)
-        return cursor, [key for key in keys if match(key)]
+        return cursor, [key for key in keys if match(key) and not is_internal(key)]
+
+    # What they share
+
+    def _look(self, key: str) -> Flow[Sight | None]:
+        """Look an entry up in Redis, stale or fresh, and keep a copy."""
+        ticket, asked = self._memory.ticket(key), self._clock()
+        # While memory is not trusted every look-up is Redis's own answer, begun after the call.
+        flight, leads = self._traffic.reads.board(key, ticket, alone=self._memory.paused)
+        if leads:
+            try:
+                (found,) = yield Read((key,))
+            except RedisAway as away:
+                self._traffic.reads.land(flight, error=away)
+                raise
+            except BaseException:
+                self._traffic.reads.abandon(flight)
+                raise
+            self._traffic.reads.land(flight, (found, asked))
+        else:
+            found, asked = yield from self._join(key, flight)
+        entry = self._decode(key, found)
+        return None if entry is None else (yield from self._judge(key, entry, ticket, asked))
+
+    def _judge(self, key: str, entry: Decoded, ticket: int, asked: float) -> Flow[Sight | None]:
+        """Return an entry if its tags still have the numbers that it bears, and keep a copy."""
+        tags = entry.meta.tags if entry.meta else ()
+        numbers = (yield from self._numbers(tag for tag, _ in tags)) if tags else {}
+        return self._keep(key, entry, ticket, asked, numbers)
+
+    def _join(self, key: str, flight: Flight) -> Flow[tuple[Found | None, float]]:
+        """Return what another look-up under way brings, and when that asked."""
+        landed = yield Wait(flight, None)
+        if landed == LATE:
+            raise RedisAway("timeout", "the look-up that this one had joined took too long")
+        if landed == HAPPENED and isinstance(flight.error, RedisAway):
+            raise RedisAway(flight.error.kind, str(flight.error)) from flight.error
+        if landed == HAPPENED and not flight.abandoned:
+            found, asked = flight.outcome
+            return found, asked
+        asked = self._clock()
+        (found,) = yield Read((key,))
+        return found, asked
+
+    def _look_at_all(self, keys: tuple[str, ...]) -> Flow[dict[str, Sight]]:
+        """Look entries up in one step, and their tags' numbers in another if need be."""
+        asked = self._clock()
+        tickets = [self._memory.ticket(key) for key in keys]
+        answers = yield Read(keys)
+        entries = [self._decode(key, found) for key, found in zip(keys, answers, strict=True)]
+        tags = {tag for entry in entries if entry and entry.meta for tag, _ in entry.meta.tags}
+        numbers = (yield from self._numbers(tags)) if tags else {}
+        sights = {
+            key: self._keep(key, entry, ticket, asked, numbers)
+            for key, entry, ticket in zip(keys, entries, tickets, strict=True)
+            if entry is not None
+        }
+        return {key: sight for key, sight in sights.items() if sight is not None}

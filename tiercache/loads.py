@@ -1,0 +1,164 @@
+"""Loading and tags: what is not there is computed once, and evicted by what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
+
+from .entry import MISSING
+from .face import Face
+from .flows import Plan
+from .loading import as_names, is_async
+from .steps import Flow
+
+
+class Loads(Face):
+    """The calls that compute what is not there, and those about tags."""
+
+    def get_or_set(
+        self,
+        key: Any,
+        default: Any,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
+        early: float | None = None,
+        budget: float | None = None,
+        lease: bool = True,
+    ) -> Any:
+        """Return the value; where there is none, compute it once for all who ask, and store it.
+
+        Callers in all threads and event loops of a node share one load, and one node in the
+        cluster loads at a time. A change to the key or an eviction of one of its tags during the
+        load wins: what was computed is returned to those who wait, and not stored. Where nothing
+        is at hand and the load raises, everyone who waits gets its error, nothing is stored, and
+        the next call tries again.
+
+        Args:
+            default: the value, or a function that returns it, called with a `LoadContext` if it
+                takes an argument.
+            timeout: seconds that the value is fresh; the context may change it.
+            grace: seconds after that for which it is served stale, at once, while one node loads
+                it anew in the background, and while that fails; None: `OPTIONS["GRACE"]`.
+            tags: names by which `evict_tags` evicts it.
+            early: how eagerly it is loaded in the background before its timeout, by a probability
+                that rises towards it (XFetch's beta; 1 is the paper's choice); None: not at all.
+            budget: seconds to wait for the load, which then runs in a thread of its own and goes
+                on beyond them; None: until it is done.
+            lease: whether one node in the cluster loads at a time.
+
+        Raises:
+            LoadTimeout: it was not loaded within the budget.
+            TypeError: `default` is an async function: `aget_or_set` takes those.
+        """
+        if is_async(default):
+            raise TypeError(
+                f"get_or_set() got the async function {default!r}; allowed: a value or a function "
+                f"(await aget_or_set() takes async ones as well)"
+            )
+        full = self._full_key(key, version)
+        if early is None:
+            value = self._held(full)
+            if value is not MISSING:
+                return value
+        plan = self._plan(timeout, version, grace, tags, early, budget, lease=lease)
+        return self._run(self._flows.load(self._checked(full), default, plan))
+
+    async def aget_or_set(
+        self,
+        key: Any,
+        default: Any,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
+        early: float | None = None,
+        budget: float | None = None,
+        lease: bool = True,
+    ) -> Any:
+        """Do as `get_or_set`; `default` may be an async function as well.
+
+        One that is not runs in a thread. A caller that is cancelled does not cancel the load.
+        """
+        full = self._full_key(key, version)
+        if early is None:
+            value = self._held(full)
+            if value is not MISSING:
+                return value
+        plan = self._plan(timeout, version, grace, tags, early, budget, lease=lease)
+        return await self._arun(self._flows.load(self._checked(full), default, plan))
+
+    def evict_tags(self, *tags: str, version: int | None = None) -> int:
+        """Evict every entry that bears one of these tags, on every node, in constant time.
+
+        Returns:
+            How many of the tags were known; those that nothing bears are not.
+        """
+        return self._run(self._evict(tags, version))
+
+    async def aevict_tags(self, *tags: str, version: int | None = None) -> int:
+        """Do as `evict_tags`."""
+        return await self._arun(self._evict(tags, version))
+
+    # What they share
+
+    def _evict(self, tags: tuple[str, ...], version: int | None) -> Flow[int]:
+        return self._flows.evict(tuple(self._tag(name, version) for name in as_names(tags)))
+
+    def _plan(
+        self,
+        timeout: float | None,
+        version: int | None,
+        grace: float | None,
+        tags: Iterable[str],
+        early: float | None,
+        budget: float | None,
+        *,
+        lease: bool,
+    ) -> Plan:
+        terms = _Terms(self, version)
+        # What cannot be is refused before anything is computed.
+        terms.life(timeout)
+        grace = self._binding.options.grace if grace is None else grace
+        terms.grace(grace)
+        return Plan(
+            terms=terms,
+            timeout=timeout,
+            grace=grace,
+            tags=as_names(tags),
+            early=_positive("early", early) or 0.0,
+            budget=_positive("budget", budget),
+            lease=lease,
+        )
+
+
+class _Terms:
+    """What callers' words mean to one face."""
+
+    __slots__ = ("_face", "_version")
+
+    def __init__(self, face: Face, version: int | None) -> None:
+        self._face = face
+        self._version = version
+
+    def life(self, timeout: Any) -> int | None:
+        return self._face._life(timeout)
+
+    def grace(self, seconds: Any) -> int:
+        return self._face._grace(seconds)
+
+    def tag(self, name: str) -> str:
+        return self._face._tag(name, self._version)
+
+
+def _positive(name: str, number: Any) -> float | None:
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < 1e9:
+        raise TypeError(f"{name} is {number!r}; allowed: a number, 0 or more, or None")
+    return float(number)
