@@ -11,6 +11,7 @@ import pytest
 
 from tiercache.breaker import FIRST_PROBE, LONGEST_PAUSE, PATIENCE
 from tiercache.codec import pickle_codec
+from tiercache.drivers import drive
 from tiercache.exceptions import RedisAway
 from tiercache.healing import heal
 from tiercache.health import Health
@@ -20,7 +21,7 @@ from tiercache.options import Options
 from tiercache.steps import Peek, Read, Remove, Scan, ScanToRemove, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tiercache.steps import Step
 
@@ -260,12 +261,17 @@ def tier() -> MemoryTier:
     return MemoryTier(max_entries=100, max_bytes=10**6, max_entry_bytes=10**6)
 
 
+def healed_by(ask: Callable[[Step], Any], health: Health, memory: MemoryTier) -> None:
+    """Heal, with the steps carried out by `ask`."""
+    drive(heal(health, memory, "probe"), lambda step, _: ask(step), 1)
+
+
 def test_healing_removes_what_is_journaled_and_nothing_else(health: Health) -> None:
     """Keys and patterns; then the breaker is closed."""
     server = Server(a=1, b=2, other=3)
     health.failed(write("a"), WRITES_ONLY)
     health.refuses(ScanToRemove(0, "b*", 10))
-    heal(health, tier(), server.ask, "probe")
+    healed_by(server.ask, health, tier())
     assert server.values == {"other": 3}
     assert health.state == "up"
 
@@ -286,11 +292,11 @@ def test_healing_that_fails_halfway_goes_on_later(patient: Patient, health: Heal
             return server.ask(step)
 
         patient.clock.now = health.next_probe()
-        heal(health, memory, ask, "probe")
+        healed_by(ask, health, memory)
         assert health.state == "read-only"
         assert "a" in health.journal
         assert health.next_probe() > patient.clock.now
-    heal(health, memory, server.ask, "probe")
+    healed_by(server.ask, health, memory)
     assert (health.state, server.values) == ("up", {})
 
 
@@ -305,7 +311,7 @@ def test_an_error_that_is_no_outage_puts_the_next_probe_off_too(
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        heal(health, tier(), ask, "probe")
+        healed_by(ask, health, tier())
     assert health.next_probe() > patient.clock.now
 
 
@@ -340,7 +346,7 @@ def test_writers_and_a_healer_never_leave_a_key_behind_a_closed_breaker() -> Non
         healed = 0
         while not done.is_set() or health.state != "up":
             if health.state != "up":
-                heal(health, memory, server.ask, "probe")
+                healed_by(server.ask, health, memory)
                 healed += 1
         return healed
 
@@ -374,7 +380,7 @@ def test_the_healer_reads_the_journal_under_its_lock(health: Health) -> None:
 
     health.journal.some_keys = watched_keys
     health.journal.a_pattern = watched_pattern
-    heal(health, tier(), Server().ask, "probe")
+    healed_by(Server().ask, health, tier())
     assert locked
     assert all(locked)
 
@@ -391,3 +397,32 @@ def test_late_news_do_not_open_the_strict_shelf() -> None:
     node._state_changed("up")
     assert node.health.state == "away"
     assert node.strict_shelf.entries is not node.memory.entries
+
+
+def test_news_told_at_once_leave_the_shelf_as_the_last_of_them_has_it() -> None:
+    """A request that finds writes refused must not undo what the listener just found lost."""
+    node = Node("redis://nowhere", Options(), pickle_codec(), lambda: None)
+
+    class Backplane:
+        """Is lost, and says so, just after it was asked."""
+
+        losing: threading.Thread | None = None
+        lost = False
+
+        @property
+        def connected(self) -> bool:
+            connected = not self.lost
+            if self.losing is None:
+                self.losing = threading.Thread(target=self.lose)
+                self.losing.start()
+                self.losing.join(0.1)
+            return connected
+
+        def lose(self) -> None:
+            self.lost = True
+            node._set_shelves()
+
+    node._backplane = backplane = Backplane()
+    node.health.failed(write("a"), WRITES_ONLY)
+    backplane.losing.join(5)
+    assert node.shelf.entries is not node.memory.entries

@@ -412,6 +412,13 @@ class TestRetime:
         assert tier.retime("key", clock.now)
         assert not tier.entries
 
+    def test_a_copy_is_dropped_when_the_era_of_the_change_is_over(self, tier, clock):
+        tier.put("key", make_copy("value"), clock.now + 5)
+        assert tier.retime("key", clock.now + 10, era=tier.era)
+        assert held(tier, "key") == "value"
+        assert tier.retime("key", clock.now + 10, era=tier.era - 1)
+        assert held(tier, "key") is MISSING
+
     def test_an_expired_copy_does_not_come_back(self, tier, clock):
         tier.put("key", make_copy("value"), clock.now + 5)
         clock.now += 5

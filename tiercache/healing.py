@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from .exceptions import RedisAway
 from .health import Health
 from .keys import matcher
 from .memory import MemoryTier
-from .steps import Probe, Remove, Scan, Step
+from .steps import Flow, Probe, Remove, Scan
 
 AT_ONCE = 500
 """Journaled keys that are removed in one step."""
@@ -18,24 +15,25 @@ PROBES = 2
 """What the server had not read when it fell silent, it reads between one probe and the next."""
 
 
-def heal(health: Health, memory: MemoryTier, ask: Callable[[Step], Any], probe_key: str) -> None:
+def heal(health: Health, memory: MemoryTier, probe_key: str) -> Flow[None]:
     """See whether Redis is back; if so, remove what is journaled, drop all copies, close.
 
     In this order, so nobody reads from Redis what an outage has made untrue. Where it is not
     back, or goes away again, the next probe is put off and the journal keeps what is left.
 
+    A flow, whose steps are to be carried out whatever the breakers say.
+
     Args:
         health: whether Redis is asked; its breakers are closed at the end.
         memory: all of it is dropped in the step that closes them.
-        ask: carries a step out, whatever the breakers say.
         probe_key: a key that nobody else uses.
     """
     healed = False
     try:
         for _ in range(PROBES):
-            ask(Probe(probe_key))
+            yield Probe(probe_key)
         while not health.recovered(memory.invalidate_all):
-            _make_good(health, ask)
+            yield from _make_good(health)
         healed = True
     except RedisAway:
         pass  # as before
@@ -44,22 +42,22 @@ def heal(health: Health, memory: MemoryTier, ask: Callable[[Step], Any], probe_k
             health.probe_failed()
 
 
-def _make_good(health: Health, ask: Callable[[Step], Any]) -> None:
+def _make_good(health: Health) -> Flow[None]:
     """Remove some of what is journaled: keys first, then all under one pattern."""
     keys, pattern = health.to_make_good(AT_ONCE)
     if keys:
-        ask(Remove(keys, evicts=True))
+        yield Remove(keys, evicts=True)
         health.made_good(keys)
     elif pattern is not None:
-        _remove_all(pattern, ask)
+        yield from _remove_all(pattern)
         health.made_good(pattern=pattern)
 
 
-def _remove_all(pattern: str, ask: Callable[[Step], Any]) -> None:
+def _remove_all(pattern: str) -> Flow[None]:
     match, cursor = matcher(pattern), 0
     while True:
-        cursor, found = ask(Scan(cursor, pattern, AT_ONCE))
+        cursor, found = yield Scan(cursor, pattern, AT_ONCE)
         if keys := tuple(filter(match, found)):
-            ask(Remove(keys, evicts=True))
+            yield Remove(keys, evicts=True)
         if not cursor:
             return

@@ -61,7 +61,7 @@ class Health:
         """Journal a write that Redis is kept from; False if it is not any more."""
         with self._lock:
             if self.writes.open:
-                self.journal.note(step.keys, step.pattern)
+                self.journal.note(step.journaled, step.pattern)
             return self.writes.open
 
     def succeeded(self, step: Step) -> None:
@@ -74,7 +74,7 @@ class Health:
         with self._lock:
             before = self.state
             if step.writes:
-                self.journal.note(step.keys, step.pattern)
+                self.journal.note(step.journaled, step.pattern)
                 self.writes.failed(away.kind, now, certain=True)
             if away.reads_too:
                 self.reads.failed(away.kind, now, certain=away.certain)

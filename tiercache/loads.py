@@ -40,7 +40,7 @@ class Loads(Face):
 
         Args:
             default: the value, or a function that returns it, called with a `LoadContext` if it
-                takes an argument.
+                cannot be called without an argument.
             timeout: seconds that the value is fresh; the context may change it.
             grace: seconds after that for which it is served stale, at once, while one node loads
                 it anew in the background, and while that fails; None: `OPTIONS["GRACE"]`.
@@ -55,16 +55,12 @@ class Loads(Face):
             LoadTimeout: it was not loaded within the budget.
             TypeError: `default` is an async function: `aget_or_set` takes those.
         """
-        if is_async(default):
-            raise TypeError(
-                f"get_or_set() got the async function {default!r}; allowed: a value or a function "
-                f"(await aget_or_set() takes async ones as well)"
-            )
         full = self._full_key(key, version)
         if early is None:
             value = self._held(full)
             if value is not MISSING:
                 return value
+        _refuse_async(default, "get_or_set")
         plan = self._plan(timeout, version, grace, tags, early, budget, lease=lease)
         return self._run(self._flows.load(self._checked(full), default, plan))
 
@@ -92,6 +88,45 @@ class Loads(Face):
                 return value
         plan = self._plan(timeout, version, grace, tags, early, budget, lease=lease)
         return await self._arun(self._flows.load(self._checked(full), default, plan))
+
+    def refresh(
+        self,
+        key: Any,
+        default: Any,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
+        budget: float | None = None,
+        lease: bool = True,
+    ) -> Any:
+        """Compute the value in any case, store it, and return it; otherwise as `get_or_set`.
+
+        The load begins after the call does: it joins none that is under way. Until it is done
+        others are answered with what there is.
+        """
+        _refuse_async(default, "refresh")
+        plan = self._plan(timeout, version, grace, tags, None, budget, lease=lease)
+        full = self.make_and_validate_key(key, version)
+        return self._run(self._flows.load(full, default, plan, force=True))
+
+    async def arefresh(
+        self,
+        key: Any,
+        default: Any,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
+        budget: float | None = None,
+        lease: bool = True,
+    ) -> Any:
+        """Do as `refresh`; `default` may be an async function as well."""
+        plan = self._plan(timeout, version, grace, tags, None, budget, lease=lease)
+        full = self.make_and_validate_key(key, version)
+        return await self._arun(self._flows.load(full, default, plan, force=True))
 
     def evict_tags(self, *tags: str, version: int | None = None) -> int:
         """Evict every entry that bears one of these tags, on every node, in constant time.
@@ -154,6 +189,14 @@ class _Terms:
 
     def tag(self, name: str) -> str:
         return self._face._tag(name, self._version)
+
+
+def _refuse_async(default: Any, name: str) -> None:
+    if is_async(default):
+        raise TypeError(
+            f"{name}() got the async function {default!r}; allowed: a value or a function "
+            f"(await a{name}() takes async ones as well)"
+        )
 
 
 def _positive(name: str, number: Any) -> float | None:

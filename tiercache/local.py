@@ -162,16 +162,16 @@ class Local:
             if self._memory.era != era:
                 return total
 
-    def retime(self, key: str, deadline: float) -> bool:
+    def retime(self, key: str, deadline: float, era: int) -> bool:
         """Give an entry another deadline; False where there is none."""
         entry = self._fresh(key)
         if entry is None or not entry.form & KEPT:
-            return entry is not None and self._memory.retime(key, deadline)
+            return entry is not None and self._memory.retime(key, deadline, era=era)
         meta = entry.held.meta
         held = entry.held.held
         copy = Copy(held, entry.form & ~KEPT, getsizeof(held))
         copy = kept(copy, deadline + meta.grace / 1000, meta)
-        return self._memory.put(key, copy, deadline, expect=entry)
+        return self._memory.put(key, copy, deadline, expect=entry, era=era)
 
     def rename(self, old: str, new: str, era: int) -> bool:
         """Give an entry another key; False where there is none."""

@@ -288,8 +288,8 @@ class MemoryTier(Bounded):
                 self._discard(key, now)
             return True
 
-    def retime(self, key: str, deadline: float) -> bool:
-        """Give a copy another deadline, and void all tickets for the key.
+    def retime(self, key: str, deadline: float, *, era: int | None = None) -> bool:
+        """Give a copy another deadline, and void all tickets for the key; `era` as in `put`.
 
         Returns:
             Whether there was a fresh copy; with a deadline that has come it is dropped.
@@ -300,7 +300,7 @@ class MemoryTier(Bounded):
             if entry is None or entry.deadline <= now:
                 return False
             self._raise_epoch(key)
-            if deadline <= now:
+            if deadline <= now or (era is not None and era != self._era):
                 self._drop(entry)
             else:
                 entry.deadline = deadline

@@ -102,6 +102,7 @@ class Node:
         self.traffic.begin(self.id)
         self._runner = Runner(self.run, self.arun, self.traffic.loads)
         self._lock = threading.Lock()
+        self._shelves_lock = threading.Lock()
         self._errors: dict[str, int] = {}
         self._reported: set[str] = set()
         # Made when the node gets ready; a node of memory alone never asks for them.
@@ -281,11 +282,13 @@ class Node:
 
     def _set_shelves(self) -> None:
         """Let hits be looked up in memory while every change is heard, or nobody else answers."""
-        state = self.health.state
-        heard = self._backplane is None or self._backplane.connected
         entries = self.memory.entries
-        self.shelf.entries = entries if heard or state == "away" else _NOTHING
-        self.strict_shelf.entries = entries if heard and state == "up" else _NOTHING
+        # Or what one thread saw just before a change would be set after what another saw of it.
+        with self._shelves_lock:
+            state = self.health.state
+            heard = self._backplane is None or self._backplane.connected
+            self.shelf.entries = entries if heard or state == "away" else _NOTHING
+            self.strict_shelf.entries = entries if heard and state == "up" else _NOTHING
 
     def _is_own(self, key: str) -> bool:
         """Tell whether Redis is not asked about a key, so that its copy is all there is."""
@@ -298,7 +301,8 @@ class Node:
         self.memory.sweep(max(LEAST_SWEPT, len(self.memory) // ROUND))
         self._release_abandoned()
         if self.health.probe_due(self.clock()):
-            heal(self.health, self.memory, self._ask, f"tiercache:probe:{self.id}")
+            flow = heal(self.health, self.memory, f"tiercache:probe:{self.id}")
+            drive(flow, self._ask, self.options.time_budget)
         due = self.health.next_probe()
         return None if due is None else max(due - self.clock(), 0.0)
 
@@ -312,7 +316,8 @@ class Node:
                 # The lease ends by itself.
                 return
 
-    def _ask(self, step: Step) -> Any:
+    def _ask(self, step: Step, _: float) -> Any:
+        """Carry a step of healing out, whatever the breakers say; each has a budget of its own."""
         return self._remote.perform(step, time.monotonic() + self.options.time_budget)
 
     def _state_changed(self, state: State) -> None:

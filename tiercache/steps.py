@@ -37,6 +37,11 @@ class Step:
         return ()
 
     @property
+    def journaled(self) -> tuple[str, ...]:
+        """The keys that have to be made good where Redis did not carry it out."""
+        return self.keys
+
+    @property
     def pattern(self) -> str | None:
         """The glob of all that is being removed, where this step is a part of that."""
         return None
@@ -88,9 +93,25 @@ class Found:
 
 @dataclass(slots=True)
 class Read(Step):
-    """Read values and what is left of their time. Answer: a `Found` or None for each key."""
+    """Read values and what is left of their time. Answer: a `Found` or None for each key.
+
+    Attributes:
+        keys: what to read.
+        to_change: what is going to be changed, so that a failure counts as that of a change.
+    """
 
     keys: tuple[str, ...] = field()
+    to_change: tuple[str, ...] = ()
+
+    @property
+    def journaled(self) -> tuple[str, ...]:
+        """What memory alone is going to change if this fails."""
+        return self.to_change
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is a part of a change."""
+        return bool(self.to_change)
 
 
 @dataclass(slots=True)
@@ -247,9 +268,19 @@ class Tags(Change):
     """Ask for tags' numbers, and give new ones, never used before, to those that have none.
 
     Answer: a `Numbers`.
+
+    Attributes:
+        tags: full keys.
+        to_change: keys that are going to be written with these tags.
     """
 
     tags: tuple[str, ...]
+    to_change: tuple[str, ...] = ()
+
+    @property
+    def journaled(self) -> tuple[str, ...]:
+        """What memory alone is going to change if this fails."""
+        return self.to_change
 
 
 @dataclass(slots=True)

@@ -14,11 +14,11 @@ from itertools import combinations
 from typing import Any
 
 from tiercache.codec import pickle_codec
+from tiercache.entry import KEPT
 from tiercache.errands import HAPPENED, LATE, Compute, Launch, Wait
 from tiercache.flights import Traffic
 from tiercache.flows import Flows, Habits, Plan
 from tiercache.header import MARK, split
-from tiercache.entry import KEPT
 from tiercache.keys import LEASE, TAG, lease_of
 from tiercache.loading import compute
 from tiercache.memory import MemoryTier
@@ -26,23 +26,23 @@ from tiercache.stats import Calls
 from tiercache.steps import (
     FOREVER,
     NOT_AN_INTEGER,
+    TAGS_CHANGED,
     Expire,
+    Extend,
     Flow,
     Found,
     Increment,
+    Numbers,
     Peek,
     Peeked,
     Read,
-    Remove,
     Release,
+    Remove,
     Rename,
     Scan,
     Step,
     Store,
     Swap,
-    TAGS_CHANGED,
-    Extend,
-    Numbers,
     Tags,
     Take,
     Taken,
@@ -243,7 +243,7 @@ class ModelRedis:
 class ModelNode:
     """One node: a real memory tier with real flows, on a clock that stands still."""
 
-    def __init__(self, clock: Callable[[], float], name: str = "") -> None:
+    def __init__(self, clock: Callable[[], float], name: str = "", shelf: Any = None) -> None:
         self.memory = MemoryTier(
             max_entries=100, max_bytes=10**6, max_entry_bytes=10**5, clock=clock
         )
@@ -254,7 +254,7 @@ class ModelNode:
             memory=self.memory,
             codec=self.codec,
             calls=Calls(),
-            shelf=self.memory,
+            shelf=shelf or self.memory,
             traffic=self.traffic,
             habits=Habits(),
             clock=clock,
@@ -291,6 +291,14 @@ class Terms:
 
     def tag(self, name: str) -> str:
         return f":1:{TAG}{name}"
+
+
+def _tell(flow: Flow[Any]) -> Step:
+    return flow.send(None)
+
+
+def _tell_it_happened(flow: Flow[Any]) -> Step:
+    return flow.send(HAPPENED)
 
 
 @dataclass
@@ -330,7 +338,7 @@ class Task:
         if not self.begun:
             self.begun = True
             self.flows.append(self.make())
-            self._go_on(lambda flow: next(flow))
+            self._go_on(next)
         elif not self.answered:
             self._perform(redis)
         else:
@@ -357,7 +365,7 @@ class Task:
         elif isinstance(step, Compute):
             try:
                 self.answer = compute(step.source, step.context)
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - the flow's to deal with
                 self.answer = exc
         else:
             self.answer = redis.perform(step)
@@ -372,30 +380,29 @@ class Task:
                 self.waiting = resume(self.flows[-1])
             except StopIteration as stop:
                 result: Any = stop.value
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - the caller's
                 self.error = exc
                 result = exc
             else:
                 if isinstance(self.waiting, Wait) and self.waiting.signal.happened:
-                    resume = lambda flow: flow.send(HAPPENED)
+                    resume = _tell_it_happened
                 elif isinstance(self.waiting, Launch):
                     launched = self.waiting.flow
                     (self.aside if self.waiting.aside else self.flows).append(launched)
-                    first = self.waiting.aside
-                    resume = lambda flow, first=first: flow.send(None) if first else next(flow)
+                    resume = _tell if self.waiting.aside else next
                 else:
                     return
                 continue
             self.flows.pop()
             if self.flows:
-                resume = lambda flow: flow.send(None)
+                resume = _tell
                 continue
             if self.result is None:
                 self.result = result
             self.waiting = None
             if self.aside:
                 self.flows.append(self.aside.pop(0))
-                resume = lambda flow: next(flow)
+                resume = next
 
 
 @dataclass

@@ -201,8 +201,13 @@ class Tiers:
         self._memory.install(key, kept(copy, end, meta), self._deadline(asked, fresh), ticket)
         return Sight(entry.value, float("inf") if fresh is None else fresh, "redis", meta)
 
-    def _numbers(self, tags: Iterable[str]) -> Flow[dict[str, Any]]:
-        """Return the tags' numbers by full key: from memory, those it has not from Redis."""
+    def _numbers(
+        self, tags: Iterable[str], to_change: tuple[str, ...] = ()
+    ) -> Flow[dict[str, Any]]:
+        """Return the tags' numbers by full key: from memory, those it has not from Redis.
+
+        `to_change` names keys that are going to be changed, whatever comes of this.
+        """
         now, numbers = self._clock(), {}
         unknown = []
         for tag in tags:
@@ -214,14 +219,16 @@ class Tiers:
                 unknown.append(tag)
         if unknown:
             tickets = [self._memory.ticket(tag) for tag in unknown]
-            answers = yield Read(tuple(unknown))
+            answers = yield Read(tuple(unknown), to_change)
             numbers |= self._keep_numbers(unknown, answers, tickets, now)
         return numbers
 
-    def _given_numbers(self, tags: tuple[str, ...]) -> Flow[Before]:
+    def _given_numbers(
+        self, tags: tuple[str, ...], to_change: tuple[str, ...] = ()
+    ) -> Flow[Before]:
         """Return the tags' numbers from Redis, where those that have none are given one."""
         asked, tickets = self._clock(), [self._memory.ticket(tag) for tag in tags]
-        answer: Numbers = yield Tags(tags)
+        answer: Numbers = yield Tags(tags, to_change)
         numbers = self._keep_numbers(tags, answer.found, tickets, asked)
         return Before(numbers, answer.count, answer.evictions)
 

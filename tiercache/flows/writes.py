@@ -164,11 +164,12 @@ class Writes(Reads):
 
         `life` is what the command leaves of the entry's time, in milliseconds.
         """
+        era = self._memory.era
         deadline = self._deadline(self._clock(), life)
         try:
             changed: bool = yield from self._change(Expire(key, command, argument))
         except RedisAway as away:
-            return self._alone(away, key).retime(key, deadline)
+            return self._alone(away, key).retime(key, deadline, era)
         return changed
 
     def rename(self, old: str, new: str) -> Flow[bool]:
@@ -245,13 +246,13 @@ class Writes(Reads):
         return not (yield from self.has(key))
 
     def _add_in_python(self, key: str, delta: Any) -> Flow[Any]:
-        (found,) = yield Read((key,))
+        (found,) = yield Read((key,), to_change=(key,))
         entry = self._decode(key, found)
         if entry is None:
             return None
         meta, left = entry.meta, entry.left
         if meta is not None:
-            numbers = yield from self._numbers(tag for tag, _ in meta.tags)
+            numbers = yield from self._numbers((tag for tag, _ in meta.tags), to_change=(key,))
             if any(numbers.get(tag) != number for tag, number in meta.tags) or (
                 left is not None and left <= meta.grace
             ):
@@ -276,7 +277,7 @@ class Writes(Reads):
             return {k: self._dressed(k, item, life, meta, now) for k, item in packed.items()}
 
         try:
-            numbers = yield from self._numbers_to_bear(extras.tags)
+            numbers = yield from self._numbers_to_bear(extras.tags, keys)
             while True:
                 dressed = dress(numbers)
                 items = tuple((key, each.raw) for key, each in dressed.items())
@@ -284,7 +285,7 @@ class Writes(Reads):
                 stored = yield Store(items, total, when, tuple(numbers.items()))
                 if TAGS_CHANGED not in stored:
                     break
-                numbers = (yield from self._given_numbers(extras.tags)).numbers
+                numbers = (yield from self._given_numbers(extras.tags, keys)).numbers
         except RedisAway as away:
             local = self._alone(away, *keys)
             dressed = dress(local.numbers(extras.tags))
@@ -309,10 +310,12 @@ class Writes(Reads):
         total = None if life is None else life + meta.grace
         return Dressed(wrap(meta, packed.raw), kept(copy, self._deadline(now, total), meta), total)
 
-    def _numbers_to_bear(self, tags: tuple[str, ...]) -> Flow[dict[str, int]]:
+    def _numbers_to_bear(
+        self, tags: tuple[str, ...], keys: tuple[str, ...]
+    ) -> Flow[dict[str, int]]:
         """Return the tags' numbers as this node knows them; whether they hold, Redis decides."""
         entries, now = self._shelf.entries, self._clock()
         known = [entries.get(tag) for tag in tags]
         if all(entry is not None and now < entry.deadline for entry in known):
             return {tag: entry.held for tag, entry in zip(tags, known, strict=True) if entry}
-        return (yield from self._given_numbers(tags)).numbers
+        return (yield from self._given_numbers(tags, keys)).numbers
