@@ -58,17 +58,17 @@ class Compute(Errand):
 
 @dataclass(slots=True)
 class Launch(Errand):
-    """Carry a flight's own operation out. Answer: None.
+    """Carry the operation of one or more flights out. Answer: None.
 
     Attributes:
         flow: the operation.
-        flight: what it brings to its end.
+        flights: what it brings to their ends.
         budget: the seconds of Redis's time that it has.
         aside: whether to do so beside what the caller does, and not before it goes on. On an
             event loop it is always a task of its own.
     """
 
     flow: Flow[None]
-    flight: Flight
+    flights: tuple[Flight, ...]
     budget: float
     aside: bool

@@ -22,7 +22,7 @@ MARK: Final = b"\xc1"
 FORMAT: Final = 1
 
 _FIXED: Final = struct.Struct(">BBQIH")
-_TAG: Final = struct.Struct(">QH")
+_TAG: Final = struct.Struct(">qH")
 
 LONGEST_COST: Final = 2**32 - 1
 MOST_TAGS: Final = 2**16 - 1

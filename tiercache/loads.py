@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
@@ -127,6 +127,57 @@ class Loads(Face):
         plan = self._plan(timeout, version, grace, tags, None, budget, lease=lease)
         full = self.make_and_validate_key(key, version)
         return await self._arun(self._flows.load(full, default, plan, force=True))
+
+    def get_or_set_many(
+        self,
+        keys: Iterable[Any],
+        loader: Callable[[list[Any]], Mapping[Any, Any]],
+        timeout: float | None = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
+        lease: bool = True,
+    ) -> dict[Any, Any]:
+        """Return the values by key; compute those that are missing in one call, and store them.
+
+        Redis is asked once for all keys, and written to once. What the loader does not find is
+        not in the result, and not stored. Keys that somebody else loads at that moment are not
+        loaded again but waited for.
+
+        Args:
+            loader: called with the missing keys; returns their values by key.
+            timeout, grace, tags, lease: as in `get_or_set`, for each of the keys.
+
+        Raises:
+            TypeError: the loader is async, or returns no mapping.
+        """
+        _refuse_async(loader, "get_or_set_many")
+        values, missing = self._held_of(keys, version)
+        if missing:
+            plan = self._plan(timeout, version, grace, tags, None, None, lease=lease)
+            found = self._run(self._flows.load_many(missing, loader, plan))
+            values.update((missing[full], value) for full, value in found.items())
+        return values
+
+    async def aget_or_set_many(
+        self,
+        keys: Iterable[Any],
+        loader: Callable[[list[Any]], Any],
+        timeout: float | None = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        grace: float | None = None,
+        tags: Iterable[str] = (),
+        lease: bool = True,
+    ) -> dict[Any, Any]:
+        """Do as `get_or_set_many`; the loader may be an async function as well."""
+        values, missing = self._held_of(keys, version)
+        if missing:
+            plan = self._plan(timeout, version, grace, tags, None, None, lease=lease)
+            found = await self._arun(self._flows.load_many(missing, loader, plan))
+            values.update((missing[full], value) for full, value in found.items())
+        return values
 
     def evict_tags(self, *tags: str, version: int | None = None) -> int:
         """Evict every entry that bears one of these tags, on every node, in constant time.

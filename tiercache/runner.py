@@ -60,9 +60,10 @@ class Runner:
         assert isinstance(errand, Launch)  # noqa: S101 - there is no other
         if errand.aside:
             context = contextvars.copy_context()
-            errand.flight.thread = None
+            for flight in errand.flights:
+                flight.thread = None
             if not background.background.do(lambda: context.run(self._carry, errand)):
-                self._loads.abandon(errand.flight)
+                self._abandon(errand)
         else:
             self._carry(errand)
         return None
@@ -82,43 +83,42 @@ class Runner:
 
     def _carry(self, errand: Launch) -> None:
         try:
-            with _leads(errand.flight):
+            with _leads(errand.flights):
                 self._run(errand.flow, errand.budget)
         finally:
-            self._loads.abandon(errand.flight)
-            if errand.aside:
-                _report(errand.flight)
+            self._abandon(errand)
+
+    def _abandon(self, errand: Launch) -> None:
+        """See to it that all have ended, and that the site hears of what no caller sees."""
+        for flight in errand.flights:
+            self._loads.abandon(flight)
+            if errand.aside and flight.error is not None:
+                logger.error("tiercache.load.failed: %r", flight.key, exc_info=flight.error)
 
     async def _acarry(self, errand: Launch) -> None:
-        with _leads(errand.flight):
+        with _leads(errand.flights):
             await self._arun(errand.flow, errand.budget)
 
     def _landed(self, task: asyncio.Task[None], errand: Launch) -> None:
         _tasks.discard(task)
         # If the loop ended before the task began, nobody else lands it.
         errand.flow.close()
-        self._loads.abandon(errand.flight)
-        if errand.aside:
-            _report(errand.flight)
+        self._abandon(errand)
         if not task.cancelled():
             task.exception()
 
 
-def _report(flight: Flight) -> None:
-    """Tell the site of a load that failed where no caller sees it."""
-    if flight.error is not None:
-        logger.error("tiercache.load.failed: %r", flight.key, exc_info=flight.error)
-
-
 @contextmanager
-def _leads(flight: Flight) -> Generator[None]:
-    flight.thread = threading.get_ident()
-    token = _leading.set((*_leading.get(), flight))
+def _leads(flights: tuple[Flight, ...]) -> Generator[None]:
+    for flight in flights:
+        flight.thread = threading.get_ident()
+    token = _leading.set((*_leading.get(), *flights))
     try:
         yield
     finally:
         _leading.reset(token)
-        flight.thread = None
+        for flight in flights:
+            flight.thread = None
 
 
 # Waiting

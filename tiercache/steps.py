@@ -360,6 +360,22 @@ class Extend(ChangeOfOne):
 
 
 @dataclass(slots=True)
+class Several(Change):
+    """Take or store under several keys in one round trip. Answer: that of each step, in a tuple.
+
+    Attributes:
+        steps: each of them one command.
+    """
+
+    steps: tuple[Take, ...] | tuple[Store, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that they may change."""
+        return tuple(key for step in self.steps for key in step.keys)
+
+
+@dataclass(slots=True)
 class Probe(Step):
     """Ask whether Redis takes writes again, with a key that is gone in a second. Answer: True."""
 

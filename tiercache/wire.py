@@ -30,6 +30,7 @@ from .steps import (
     Rename,
     Scan,
     ScanToRemove,
+    Several,
     Step,
     Store,
     Swap,
@@ -80,6 +81,7 @@ class Wire:
             Take: _take,
             Release: self._release,
             Extend: self._extend,
+            Several: lambda step: [one for each in step.steps for one in self.commands(each)],
             Tags: lambda step: [scripts.run(scripts.TAGS, (*COUNTS, *step.tags))],
         }
 
@@ -278,5 +280,8 @@ _DECODE: Final[dict[type, Callable[[Any, list[Any]], Any]]] = {
     Take: _taken,
     Release: _truth,
     Extend: _truth,
+    Several: lambda step, replies: tuple(
+        answer(each, [reply]) for each, reply in zip(step.steps, replies, strict=True)
+    ),
     Tags: lambda _, replies: _numbers(_checked(replies[0])),
 }

@@ -14,12 +14,13 @@ No lock is held and no clean-up is done across a `yield`.
 
 from __future__ import annotations
 
+from .batches import Batches
 from .common import SCAN_COUNT, Habits
-from .loads import Loads, Plan
+from .plans import Plan
 from .writes import Extras
 
 __all__ = ["SCAN_COUNT", "Extras", "Flows", "Habits", "Plan"]
 
 
-class Flows(Loads):
+class Flows(Batches):
     """The operations of one alias on its store."""

@@ -1,0 +1,115 @@
+"""Storing what was computed, unless something has changed since the load began."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from ..entry import MISSING, Missing
+from ..exceptions import RedisAway
+from ..steps import Extend, Flow, Several, Store
+from .common import Packed, Sight
+from .leases import Leases
+from .plans import Load, Loaded, Outcome
+
+
+class Storing(Leases):
+    """What happens to a value once it has been computed."""
+
+    def _live_on(self, load: Load, sight: Sight) -> Flow[Outcome]:
+        """Let the stale value be fresh again, for as long as if it had been computed anew."""
+        copy = self._codec.pack(sight.value).copy
+        outcome = Outcome(sight.value, copy)
+        if load.token is None or not load.stored or load.life == 0:
+            yield from self._release(load)
+            return outcome
+        total = None if load.life is None else load.life + sight.meta.grace
+        self._memory.begin(load.key)
+        try:
+            with suppress(RedisAway):  # the copy is dropped all the same
+                yield Extend(load.key, load.token, total)
+        finally:
+            self._memory.invalidate(load.key)
+        self._traffic.bells.ring((load.key,))
+        return outcome
+
+    def _store(self, load: Load, value: Any) -> Flow[Outcome | Missing]:
+        """Store what was computed, if nothing has changed since the load began."""
+        if value is MISSING:
+            yield from self._release(load)
+            nothing: Missing = value
+            return nothing
+        packed = self._codec.pack(value)
+        numbers = (yield from self._numbers_before(load)) if load.stored else None
+        if numbers is None or load.life == 0:
+            yield from self._release(load)
+        else:
+            yield from self._write_loaded([self._loaded(load, packed, numbers)])
+        return Outcome(value, packed.copy)
+
+    def _loaded(self, load: Load, packed: Packed, numbers: dict[str, Any]) -> Loaded:
+        """Make ready to store; who asks from now on may still join the flight."""
+        now, era = self._clock(), self._memory.era
+        ticket, valid = self._memory.renew(load.key, load.flight.ticket)
+        if valid:
+            load.flight.ticket = ticket
+        meta = load.meta(numbers)
+        dressed = self._dressed(load.key, packed, load.life, meta, now)
+        tags = meta.tags if meta else ()
+        step = Store(((load.key, dressed.raw),), dressed.life, "", tags, load.token)
+        return Loaded(load, step, dressed.copy, self._deadline(now, load.life), ticket, valid, era)
+
+    def _write_loaded(self, loaded: list[Loaded]) -> Flow[None]:
+        """Store in one round trip; in memory alone while Redis is away."""
+        keys = [each.load.key for each in loaded]
+        try:
+            answers = yield from self._send(loaded)
+        except RedisAway as away:
+            for each in loaded:
+                # Where it was changed meanwhile, there is no lease by which Redis could tell.
+                if each.valid:
+                    local = self._alone(away, each.load.key)
+                    local.put(each.load.key, each.copy, each.deadline, "", each.era)
+        except BaseException:
+            self._memory.invalidate_many(keys)
+            raise
+        else:
+            for each, (stored,) in zip(loaded, answers, strict=True):
+                if stored is True:
+                    self._memory.finish(each.load.key, each.copy, each.deadline, each.ticket)
+                else:
+                    self._memory.invalidate(each.load.key)
+        self._traffic.bells.ring(keys)
+
+    @staticmethod
+    def _send(loaded: list[Loaded]) -> Flow[tuple[list[bool | str], ...]]:
+        if loaded[0].load.away:
+            raise RedisAway("open", "it was away when the load began")
+        if len(loaded) == 1:
+            return ((yield loaded[0].step),)
+        answers: tuple[list[bool | str], ...] = yield Several(tuple([e.step for e in loaded]))
+        return answers
+
+    def _numbers_before(self, load: Load) -> Flow[dict[str, Any] | None]:
+        """Return the tags' numbers from before the value was computed.
+
+        None if one of those that the source named may have been evicted since.
+        """
+        before = load.before
+        more = tuple(tag for tag in load.tags if tag not in before.numbers)
+        if not more:
+            return {tag: before.numbers[tag] for tag in load.tags}
+        try:
+            after = (
+                self.local.numbers_before(more)
+                if load.away
+                else (yield from self._given_numbers(more))
+            )
+        except RedisAway:
+            return None
+        # Numbers go up in Redis and down in memory; what was given since may replace another.
+        given_since = any(abs(n) > abs(before.last) for n in after.numbers.values())
+        if given_since and after.evictions != before.evictions:
+            return None
+        numbers = {**before.numbers, **after.numbers}
+        return {tag: numbers[tag] for tag in load.tags}
