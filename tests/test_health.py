@@ -261,9 +261,14 @@ def tier() -> MemoryTier:
     return MemoryTier(max_entries=100, max_bytes=10**6, max_entry_bytes=10**6)
 
 
-def healed_by(ask: Callable[[Step], Any], health: Health, memory: MemoryTier) -> None:
+def healed_by(
+    ask: Callable[[Step], Any],
+    health: Health,
+    memory: MemoryTier,
+    subscribe: Callable[[], None] = lambda: None,
+) -> None:
     """Heal, with the steps carried out by `ask`."""
-    drive(heal(health, memory, "probe"), lambda step, _: ask(step), 1)
+    drive(heal(health, memory, "probe", subscribe), lambda step, _: ask(step), 1)
 
 
 def test_healing_removes_what_is_journaled_and_nothing_else(health: Health) -> None:
@@ -385,6 +390,20 @@ def test_the_healer_reads_the_journal_under_its_lock(health: Health) -> None:
     assert all(locked)
 
 
+@pytest.mark.parametrize(
+    ("kind", "silent"), [("timeout", True), ("refused", False), ("auth", False), ("full", False)]
+)
+def test_a_server_that_was_silent_is_subscribed_to_anew(
+    health: Health, kind: str, *, silent: bool
+) -> None:
+    """Its silence may be that of the subscription as well; before anything is trusted again."""
+    states: list[str] = []
+    health.failed(write("a"), RedisAway(kind))
+    healed_by(Server().ask, health, tier(), lambda: states.append(health.state))
+    assert states == (["away"] if silent else [])
+    assert health.state == "up"
+
+
 # What a node makes of it
 
 
@@ -397,32 +416,3 @@ def test_late_news_do_not_open_the_strict_shelf() -> None:
     node._state_changed("up")
     assert node.health.state == "away"
     assert node.strict_shelf.entries is not node.memory.entries
-
-
-def test_news_told_at_once_leave_the_shelf_as_the_last_of_them_has_it() -> None:
-    """A request that finds writes refused must not undo what the listener just found lost."""
-    node = Node("redis://nowhere", Options(), pickle_codec(), lambda: None)
-
-    class Backplane:
-        """Is lost, and says so, just after it was asked."""
-
-        losing: threading.Thread | None = None
-        lost = False
-
-        @property
-        def connected(self) -> bool:
-            connected = not self.lost
-            if self.losing is None:
-                self.losing = threading.Thread(target=self.lose)
-                self.losing.start()
-                self.losing.join(0.1)
-            return connected
-
-        def lose(self) -> None:
-            self.lost = True
-            node._set_shelves()
-
-    node._backplane = backplane = Backplane()
-    node.health.failed(write("a"), WRITES_ONLY)
-    backplane.losing.join(5)
-    assert node.shelf.entries is not node.memory.entries

@@ -87,6 +87,8 @@ def test_a_glob_fits_what_it_fits_in_redis(
 @example(pattern="??", keys=["é", "ab"])
 @example(pattern="[é]", keys=["é", "a"])
 @example(pattern="[^a]*", keys=["é", "a", "b"])
+@example(pattern="[[-é", keys=["?", "[", "\\", "z"])
+@example(pattern="[é-a]?", keys=["é", "a!", "b!", "ü", "zz"])
 def test_a_glob_fits_letters_beyond_ascii_as_in_redis(
     server: Any, valkey: Any, pattern: str, keys: list[str]
 ) -> None:

@@ -80,6 +80,14 @@ class Backplane:
         self._closed = True
         self._listener.close()
 
+    def doubt(self) -> None:
+        """Subscribe anew: the connection may have fallen silent, and nothing has told.
+
+        When this returns, memory is not trusted until the new subscription is acknowledged.
+        """
+        self._distrust()
+        self._listener.restart()
+
     def namespaces_changed(self) -> None:
         """Listen for another cache's keys as well."""
         if self.post is None:
@@ -97,10 +105,7 @@ class Backplane:
 
     def lost(self) -> None:
         """Trust memory no more: changes may be missed."""
-        self.connected = False
-        self._memory.pause()
-        self._changed()
-        self._bells.ring(None)
+        self._distrust()
         if self._closed:
             return
         logger.warning(
@@ -108,6 +113,12 @@ class Backplane:
             self._store,
             extra={"store": self._store},
         )
+
+    def _distrust(self) -> None:
+        self.connected = False
+        self._memory.pause()
+        self._changed()
+        self._bells.ring(None)
 
     def heard(self, origin: str | None, keys: Iterable[str] | None) -> None:
         """Drop what somebody else changed."""

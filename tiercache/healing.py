@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .exceptions import RedisAway
 from .health import Health
 from .keys import matcher
@@ -15,8 +17,13 @@ PROBES = 2
 """What the server had not read when it fell silent, it reads between one probe and the next."""
 
 
-def heal(health: Health, memory: MemoryTier, probe_key: str) -> Flow[None]:
+def heal(
+    health: Health, memory: MemoryTier, probe_key: str, subscribe: Callable[[], None]
+) -> Flow[None]:
     """See whether Redis is back; if so, remove what is journaled, drop all copies, close.
+
+    Before that, subscribe anew if Redis had fallen silent: a firewall that forgot one connection
+    has forgotten the subscription's as well, and the heartbeat may not have found out yet.
 
     In this order, so nobody reads from Redis what an outage has made untrue. Where it is not
     back, or goes away again, the next probe is put off and the journal keeps what is left.
@@ -27,11 +34,14 @@ def heal(health: Health, memory: MemoryTier, probe_key: str) -> Flow[None]:
         health: whether Redis is asked; its breakers are closed at the end.
         memory: all of it is dropped in the step that closes them.
         probe_key: a key that nobody else uses.
+        subscribe: ends the subscription there is, so that memory is not trusted until the next.
     """
     healed = False
     try:
         for _ in range(PROBES):
             yield Probe(probe_key)
+        if health.reads.open and health.reads.reason == "timeout":
+            subscribe()
         while not health.recovered(memory.invalidate_all):
             yield from _make_good(health)
         healed = True

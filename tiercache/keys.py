@@ -164,8 +164,7 @@ def _character_class(pattern: str, at: int) -> tuple[str, int]:
             members.append(re.escape(pattern[at + 1]))
             at += 2
         elif pattern[at + 1 : at + 2] == "-" and at + 2 < len(pattern):
-            low, high = sorted((pattern[at], pattern[at + 2]))
-            members.append(f"{re.escape(low)}-{re.escape(high)}")
+            members.append(_range(pattern[at], pattern[at + 2]))
             at += 3
         else:
             members.append(re.escape(pattern[at]))
@@ -173,3 +172,13 @@ def _character_class(pattern: str, at: int) -> tuple[str, int]:
     if not members:
         return ("." if negated else "(?!)"), at + 1
     return f"[{'^' if negated else ''}{''.join(members)}]", at + 1
+
+
+def _range(one: str, other: str) -> str:
+    """Translate a range of bytes, whichever end comes first.
+
+    Redis compares them as C's `char`, which is signed on x86: there 0x80 to 0xff come before 0.
+    """
+    low, high = sorted((one, other), key=lambda byte: (ord(byte) < 0x80, byte))
+    between = "\xff\0-" if low >= "\x80" > high else ""
+    return f"{re.escape(low)}-{between}{re.escape(high)}"

@@ -102,7 +102,7 @@ class Node:
         self.traffic.begin(self.id)
         self._runner = Runner(self.run, self.arun, self.traffic.loads)
         self._lock = threading.Lock()
-        self._shelves_lock = threading.Lock()
+        self._trust_lock = threading.Lock()
         self._errors: dict[str, int] = {}
         self._reported: set[str] = set()
         # Made when the node gets ready; a node of memory alone never asks for them.
@@ -281,12 +281,15 @@ class Node:
     # What is trusted
 
     def _set_shelves(self) -> None:
-        """Let hits be looked up in memory while every change is heard, or nobody else answers."""
-        entries = self.memory.entries
-        # Or what one thread saw just before a change would be set after what another saw of it.
-        with self._shelves_lock:
+        """Let hits be looked up in memory while every change is heard, or nobody else answers.
+
+        Called after each change of either, from several threads: whoever comes last has seen all.
+        """
+        # Without it, one who has looked but not yet set would undo what another one sets.
+        with self._trust_lock:
             state = self.health.state
             heard = self._backplane is None or self._backplane.connected
+            entries = self.memory.entries
             self.shelf.entries = entries if heard or state == "away" else _NOTHING
             self.strict_shelf.entries = entries if heard and state == "up" else _NOTHING
 
@@ -301,7 +304,7 @@ class Node:
         self.memory.sweep(max(LEAST_SWEPT, len(self.memory) // ROUND))
         self._release_abandoned()
         if self.health.probe_due(self.clock()):
-            flow = heal(self.health, self.memory, f"tiercache:probe:{self.id}")
+            flow = heal(self.health, self.memory, f"tiercache:probe:{self.id}", self._subscribe)
             drive(flow, self._ask, self.options.time_budget)
         due = self.health.next_probe()
         return None if due is None else max(due - self.clock(), 0.0)
@@ -319,6 +322,10 @@ class Node:
     def _ask(self, step: Step, _: float) -> Any:
         """Carry a step of healing out, whatever the breakers say; each has a budget of its own."""
         return self._remote.perform(step, time.monotonic() + self.options.time_budget)
+
+    def _subscribe(self) -> None:
+        if self._backplane is not None:
+            self._backplane.doubt()
 
     def _state_changed(self, state: State) -> None:
         self._set_shelves()

@@ -59,6 +59,7 @@ class Ear:
     """A node's backplane without its thread; `hears` is whether the server tells it anything."""
 
     joined, lost, heard = Backplane.joined, Backplane.lost, Backplane.heard
+    _distrust = Backplane._distrust
 
     def __init__(self, node: OutageNode) -> None:
         self.hears = self.connected = False
@@ -79,7 +80,7 @@ class OutageNode(ModelNode):
         super().__init__(clock, shelf=self.shelf)
         self.clock = clock
         self.name, self._pool = "model", object()
-        self._lock, self._shelves_lock, self._errors = threading.Lock(), threading.Lock(), {}
+        self._lock, self._trust_lock, self._errors = threading.Lock(), threading.Lock(), {}
         self.health = Health(clock, lambda state: self._set_shelves())
         self.health.journal.namespaces.add(":*")
         self._backplane = self.ear = Ear(self)
@@ -230,7 +231,12 @@ class OutageWorld:
     def healer(self, node: int) -> OutageTask:
         """Return the healing of a node, to be carried out as its keeper does."""
         health, memory = self.nodes[node].health, self.nodes[node].memory
-        return OutageTask(node, lambda: heal(health, memory, "probe"), heals=True)
+
+        def subscribe() -> None:
+            self.cut(node)
+            self.nodes[node].ear.lost()
+
+        return OutageTask(node, lambda: heal(health, memory, "probe", subscribe), heals=True)
 
     def carry_out(self, task: OutageTask, step: Step) -> Any:
         """Let the server do with a step as it can now; return the answer, or what is seen."""

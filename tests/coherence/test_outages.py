@@ -185,7 +185,9 @@ class TestTeeth:
     def test_the_breaker_is_closed_before_the_healing(self) -> None:
         """In between, what is to be removed would be read, and kept: own messages are not heard."""
 
-        def heal(health: Health, memory: MemoryTier, probe_key: str) -> Flow[None]:
+        def heal(
+            health: Health, memory: MemoryTier, probe_key: str, subscribe: Callable[[], None]
+        ) -> Flow[None]:
             keys, _ = health.to_make_good(9)
             try:
                 for _ in range(healing.PROBES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -165,3 +166,24 @@ def test_the_right_password_is_used(
     face.set("key", 5)
     assert server.client.get(face.cache.make_key("key")) == b"5"
     assert face.cache.stats().state == "up"
+
+
+def test_a_subscription_that_fell_silent_with_the_rest_is_not_trusted(
+    make_exposed: Any, site: Site
+) -> None:
+    """Where open connections are forgotten on the way, changes are heard as soon as it is healed.
+
+    The heartbeat would have found out some seconds later.
+    """
+    cache = make_exposed()
+    key = cache.make_key("key")
+    cache.set("key", 1)
+    site.proxy.strand()
+    cache.get("missing")
+    assert cache.stats().timeouts == 1
+    up_again(cache)
+    eventually(lambda: cache.get("key") == 1 and cache.stats().backplane == "joined", within=2)
+    eventually(lambda: cache.get("key") == 1 and key in cache._node.shelf.entries, within=2)
+    site.server.client.set(key, 2)
+    site.server.client.publish("tiercache:1:0", json.dumps(["another", [key]]))
+    eventually(lambda: cache.get("key") == 2, within=1)

@@ -62,6 +62,16 @@ class Proxy:
         for direction in directions or ("requests", "replies"):
             self._call(self._forwards[direction].clear)
 
+    def strand(self) -> None:
+        """Let the connections that are open now fall silent for good; new ones are well."""
+
+        async def once() -> None:
+            for forward in self._forwards.values():
+                forward.clear()
+            self._forwards = _flowing()
+
+        self._do(once())
+
     def cut(self) -> None:
         """Break all connections that are open now; new ones are accepted."""
         self._do(self._drop())
@@ -109,9 +119,7 @@ class Proxy:
             self._call(self._forwards[direction].set)
 
     async def _begin(self) -> None:
-        self._forwards = {"requests": asyncio.Event(), "replies": asyncio.Event()}
-        for forward in self._forwards.values():
-            forward.set()
+        self._forwards = _flowing()
         await self._listen()
 
     async def _listen(self) -> None:
@@ -151,29 +159,44 @@ class Proxy:
             await self._loop.sock_connect(server, (HOST, self._target_port))
             for each in (client, server):
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await _first_of(self._ask(client, server), self._answer(server, client))
+            forwards = self._forwards
+            await _first_of(
+                self._ask(client, server, forwards["requests"]),
+                self._answer(server, client, forwards["replies"]),
+            )
 
-    async def _ask(self, client: socket.socket, server: socket.socket) -> None:
+    async def _ask(
+        self, client: socket.socket, server: socket.socket, forward: asyncio.Event
+    ) -> None:
         while chunk := await self._loop.sock_recv(client, CHUNK):
             self.requests += 1
             if self.replies != self._answered:
                 self.turns += 1
             self._answered = self.replies
-            await self._forwards["requests"].wait()
+            await forward.wait()
             await self._loop.sock_sendall(server, chunk)
 
-    async def _answer(self, server: socket.socket, client: socket.socket) -> None:
+    async def _answer(
+        self, server: socket.socket, client: socket.socket, forward: asyncio.Event
+    ) -> None:
         while chunk := await self._loop.sock_recv(server, CHUNK):
             if self._delay:
                 await asyncio.sleep(self._delay)
             self.replies += 1
             while self._pause is not None and chunk:
-                await self._forwards["replies"].wait()
+                await forward.wait()
                 await self._loop.sock_sendall(client, chunk[:1])
                 chunk = chunk[1:]
                 await asyncio.sleep(self._pause)
-            await self._forwards["replies"].wait()
+            await forward.wait()
             await self._loop.sock_sendall(client, chunk)
+
+
+def _flowing() -> dict[str, asyncio.Event]:
+    forwards = {"requests": asyncio.Event(), "replies": asyncio.Event()}
+    for forward in forwards.values():
+        forward.set()
+    return forwards
 
 
 async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
