@@ -18,8 +18,11 @@ import sys
 import django
 from django.conf import settings
 
-OPTIONS = {"TIME_BUDGET": 0.2, "MAX_ENTRIES": 1000, "MAX_BYTES": 1024 * 1024}
+OPTIONS = {"TIME_BUDGET": 0.2, "MAX_ENTRIES": 1000, "MAX_BYTES": 1024 * 1024, "LOAD_RETRY": 0.2}
 """Small bounds, so that entries leave all the time; a small budget, so that outages are short."""
+
+IDLE = 0.2
+"""Seconds after which a thread for loads ends; in a site it is ten."""
 
 WARM_UP = 0.1
 """Share of the operations that come before the first measurement."""
@@ -59,7 +62,9 @@ def _endure(site: object, operations: int, seed: int) -> int:
 
     from benchmarks.endurance_gauges import GAUGES, Bench, Peaks, table
     from benchmarks.endurance_load import Load
+    from tiercache import background
 
+    background.IDLE = IDLE
     bench = Bench(site, cache)
     peaks = Peaks(cache)
     load = Load(site, cache, seed, peaks.look)

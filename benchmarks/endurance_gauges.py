@@ -45,6 +45,8 @@ class Bench:
             TimeoutError: it does not come to rest.
         """
         self._until(self._is_healed)
+        self._until(lambda: not (self.node.traffic or self.node.traffic.resting))
+        self._until(lambda: all(t.name != "tiercache-load" for t in threading.enumerate()))
         # A loop that ended is let go of when another one comes, so one more is needed.
         asyncio.run(self._cache.aget("rest"))
         self._cache.get("rest")
@@ -112,6 +114,8 @@ GAUGES: tuple[Gauge, ...] = (
     Gauge("threads", lambda _: threading.active_count()),
     # What a node holds: a line for each table that it keeps.
     Gauge("epochs (tickets)", lambda bench: len(bench.node.memory._epochs)),
+    Gauge("flights, waits, abandoned leases", lambda bench: len(bench.node.traffic)),
+    Gauge("loads that rest", lambda bench: bench.node.traffic.resting),
     Gauge("journaled keys", lambda bench: len(bench.node.health.journal)),
     Gauge("journaled patterns", lambda bench: len(bench.node.health.journal._patterns)),
     Gauge("journal, being made good", lambda bench: len(bench.node.health.journal._asked_for)),

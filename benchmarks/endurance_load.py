@@ -34,8 +34,30 @@ OUTAGE = 0.3
 LONGEST_CALM = 0.5
 """Seconds that a fault goes on, and that the site is well before the next at the most."""
 
+TAGS = 50
+"""Tags that come again."""
+
+FAILING = 0.2
+"""Share of loads that raise."""
+
 LOOK = 0.01
 """Seconds between two looks at what has a bound."""
+
+
+class SourceFailed(Exception):
+    """What a source raises that is asked to."""
+
+
+def source(choice: random.Random, value: Any) -> Callable[[], Any]:
+    """Return what loads a value, or fails to."""
+    fails = choice.random() < FAILING
+
+    def load() -> Any:
+        if fails:
+            raise SourceFailed
+        return value
+
+    return load
 
 
 class Load:
@@ -91,7 +113,9 @@ class Load:
             name, arguments, options = self._a_call(choice)
             try:
                 getattr(self._cache, name)(*arguments, **options)
-            except Exception as exc:  # noqa: BLE001 - none is allowed
+            except SourceFailed:
+                pass
+            except Exception as exc:  # noqa: BLE001 - no other is allowed
                 self.errors.append(f"{name} raised {exc!r}")
 
     def _in_tasks(self, choice: random.Random) -> None:
@@ -108,7 +132,9 @@ class Load:
             name, arguments, options = self._a_call(choice)
             try:
                 await getattr(self._cache, f"a{name}")(*arguments, **options)
-            except Exception as exc:  # noqa: BLE001 - none is allowed
+            except SourceFailed:
+                pass
+            except Exception as exc:  # noqa: BLE001 - no other is allowed
                 self.errors.append(f"a{name} raised {exc!r}")
             await asyncio.sleep(0)
 
@@ -116,6 +142,11 @@ class Load:
         """Return a method, and what to call it with."""
         key, life = self._key(choice), choice.choice((0.05, 1, 30, None))
         value = choice.choice((1, "text", b"x" * choice.randrange(5_000), ["list", key]))
+        tags = (f"tag{choice.randrange(TAGS)}",)
+
+        def found(keys: list[str]) -> dict[str, Any]:
+            return dict.fromkeys(keys[1:], value)
+
         if choice.random() < 0.0005:
             return "clear", (), {}
         return choice.choice(
@@ -126,6 +157,10 @@ class Load:
                 ("set_many", (dict.fromkeys(self._some(choice), value), life), {}),
                 ("add", (key, value, life), {}),
                 ("get_or_set", (key, value, life), {}),
+                ("get_or_set", (key, source(choice, value), life), {"grace": 1, "tags": tags}),
+                ("get_or_set_many", (self._some(choice), found, life), {"tags": tags}),
+                ("set", (key, value, life), {"tags": tags}),
+                ("evict_tags", tags, {}),
                 ("delete", (key,), {}),
                 ("delete_many", (self._some(choice),), {}),
                 ("touch", (key, 30), {}),

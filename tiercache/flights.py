@@ -213,6 +213,17 @@ class Traffic:
     def __len__(self) -> int:
         return len(self.reads) + len(self.loads) + len(self.bells) + len(self.abandoned)
 
+    @property
+    def resting(self) -> int:
+        """How many keys are not to be loaded yet, or were not until a while ago."""
+        return len(self._rests)
+
+    def sweep(self, now: float) -> None:
+        """Forget the rests that are over."""
+        for key, until in list(self._rests.items()):
+            if until <= now:
+                self._rests.pop(key, None)
+
     def token(self) -> str:
         """Return a name for a lease that no other lease of any node has."""
         with self._lock:

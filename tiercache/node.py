@@ -302,6 +302,7 @@ class Node:
     def tend(self) -> float | None:
         """Sweep a part of the memory tier, and see whether Redis is back if it was away."""
         self.memory.sweep(max(LEAST_SWEPT, len(self.memory) // ROUND))
+        self.traffic.sweep(self.clock())
         self._release_abandoned()
         if self.health.probe_due(self.clock()):
             flow = heal(self.health, self.memory, f"tiercache:probe:{self.id}", self._subscribe)
