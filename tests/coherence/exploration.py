@@ -24,6 +24,7 @@ from tiercache.entry import Entry, Missing
 from tiercache.flights import Bells, Flight, Flights, Signal, Traffic
 from tiercache.flows import Flows
 from tiercache.health import Health
+from tiercache.loading import LoadContext
 from tiercache.local import Local
 from tiercache.memory import MemoryTier
 from tiercache.node import Shelf
@@ -204,6 +205,7 @@ _BY_KIND: tuple[tuple[Any, Callable[[Any], Hashable]], ...] = (
     (Flows, lambda flows: _variables(vars(flows))),
     (Entry, _entry),
     (Traffic, _traffic),
+    (LoadContext, lambda load: (frozen(load._stale), load.stored, frozenset(load.tags))),
     (Flights, lambda flights: frozen(flights._flights)),
     (Bells, lambda bells: tuple([(key, len(rung)) for key, rung in bells._bells.items()])),
     (Flight, _flight),

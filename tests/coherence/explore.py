@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--operations", type=int, default=3, help="operations in each plan without an outage (3)")
     add("--nodes", type=int, default=2, help="nodes that they are put on (2)")
     add("--deliveries", type=int, default=2, help="messages that each node hears in between (2)")
+    add("--loads", type=int, default=2, help="loads and changes in each plan with loads (2)")
     add("--outages", action="store_true", help="outages as well, with --outage-operations")
     add("--only-outages", action="store_true", help="nothing but outages")
     add("--outage-operations", type=int, default=2, help="operations around an outage (2)")
@@ -66,6 +67,8 @@ def _plans(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
         yield kind, plan
     for plan in plans.single_step_plans(options.operations + 1):
         yield f"{options.operations + 1} single steps on one node", plan
+    for plan in plans.load_plans(options.loads, options.nodes, options.deliveries):
+        yield f"{options.loads} loads and changes on {options.nodes} nodes", plan
     if options.outages:
         yield from _outages(options)
 

@@ -7,6 +7,7 @@ the flow hears of it at a later one.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -349,12 +350,16 @@ class Task:
             else:
                 self._go_on(lambda flow: flow.send(answer))
 
+    @property
+    def may_give_up(self) -> bool:
+        """Whether what it waits for has an end, in time."""
+        return isinstance(self.waiting, Wait) and self.waiting.seconds not in (None, math.inf)
+
     def gives_up(self) -> bool:
         """Let the time be over for which it waits; False if it waits for ever."""
-        if isinstance(self.waiting, Wait) and self.waiting.seconds not in (None, float("inf")):
+        if self.may_give_up:
             self.answer, self.answered = LATE, True
-            return True
-        return False
+        return self.may_give_up
 
     def _perform(self, redis: ModelRedis) -> None:
         step = self.waiting

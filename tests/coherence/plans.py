@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, product
 
+from . import test_loads
 from .exploration import Event, frozen
 from .model import Task, World
 from .outage_model import FAULTS
@@ -99,6 +100,60 @@ class MemoryRun:
         return self.wrong()
 
 
+@dataclass(frozen=True)
+class LoadPlan(MemoryPlan):
+    """Loads and changes of what they are computed from."""
+
+    start: str = "nothing"
+
+    def __call__(self) -> LoadRun:
+        """Begin it."""
+        return LoadRun(self)
+
+
+class LoadRun(MemoryRun):
+    """A world in which values are computed from a source, on its way through one order."""
+
+    def __post_init__(self) -> None:
+        count = 1 + max(node for node, _ in self.plan.operations)
+        self.world = World.of(count)
+        test_loads.STARTS[self.plan.start](self.world)
+        known = {**test_loads.LOADS, **test_loads.UPDATES}
+        self.tasks = [
+            Task(lambda name=name, place=place: known[name](self.world, self.world.nodes[place]))
+            for place, name in self.plan.operations
+        ]
+        self.deliveries_left = [self.plan.deliveries] * count
+
+    def events(self) -> list[Event]:
+        """Return which operations may go on, and who may hear a message."""
+        events = super().events()
+        if events or all(task.done for task in self.tasks):
+            return events
+        # All of them wait: for a message, and be it beyond the plan's, or for time to pass.
+        heard = [("deliver", node) for node, box in enumerate(self.world.mail) if box]
+        return heard or [
+            ("give up", n)
+            for n, task in enumerate(self.tasks)
+            if not task.done and task.may_give_up
+        ]
+
+    def do(self, event: Event) -> None:
+        """Let an operation go on, a node hear a message, or the time be over that one waits for."""
+        if event[0] == "give up":
+            self.tasks[event[1]].gives_up()
+        else:
+            super().do(event)
+
+    def finish(self) -> list[str]:
+        """Deliver what is under way; judge again, by the source as well."""
+        wrong = super().finish()
+        wrong += [f"{value} is held, the source has another" for value in self.world.untrue()]
+        wrong += [f"{left} is left" for left in test_loads.leftovers(self.world)]
+        wrong += [f"{task.error!r} was raised" for task in self.tasks if task.error]
+        return wrong + [f"{task} waits for ever" for task in self.tasks if not task.done]
+
+
 def _placed(names: tuple[str, ...], nodes: int) -> Iterator[tuple[tuple[int, str], ...]]:
     """Yield the ways to put operations on nodes; which node is called 0 makes no difference."""
     seen = set()
@@ -121,6 +176,19 @@ def single_step_plans(operations: int) -> Iterator[MemoryPlan]:
     """Yield so many operations of a single step on one node."""
     for names in combinations_with_replacement(SINGLE_STEP, operations):
         yield MemoryPlan(tuple((0, name) for name in names), "in Redis")
+
+
+def load_plans(operations: int, nodes: int, deliveries: int) -> Iterator[LoadPlan]:
+    """Yield so many loads and changes on up to so many nodes, at least one of them a load."""
+    # Two who set values at once are in step with no source; an entry without tags is not evicted.
+    changes = [name for name in test_loads.UPDATES if not name.startswith("set")]
+    for names in combinations_with_replacement([*test_loads.LOADS, *changes], operations):
+        loads = [name for name in names if name in test_loads.LOADS]
+        if not loads or ("evict" in names and any("tagged" not in name for name in loads)):
+            continue
+        for placed in _placed(names, nodes):
+            for start in test_loads.STARTS:
+                yield LoadPlan(placed, start, deliveries)
 
 
 def outage_plans(operations: int, nodes: int) -> Iterator[Plan]:

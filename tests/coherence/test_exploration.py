@@ -16,7 +16,7 @@ from tiercache.memory import MemoryTier
 from . import explore as command
 from .exploration import Event, explore
 from .outages import Plan
-from .plans import MemoryPlan
+from .plans import LoadPlan, MemoryPlan
 
 
 class Counters:
@@ -58,6 +58,7 @@ def test_every_order_is_counted_and_every_state_looked_at_once() -> None:
         Plan(((0, "incr"),), "lost", start="no integer"),
         MemoryPlan(((0, "set 1"), (1, "delete"))),
         MemoryPlan(((0, "get"), (0, "incr")), "in Redis, no integer"),
+        LoadPlan(((0, "load"), (1, "delete"))),
     ],
     ids=str,
 )
@@ -109,7 +110,7 @@ def test_it_stops_in_time() -> None:
 
 def test_the_command_tells_what_it_explored(capsys: pytest.CaptureFixture[str]) -> None:
     """One line for each kind of plan; nothing found is success."""
-    assert command.main(["--operations", "1", "--nodes", "1", "--seed", "3"]) == 0
+    assert command.main(["--operations", "1", "--loads", "1", "--nodes", "1", "--seed", "3"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"\| 1 operations on 1 nodes \| (\d+) \| \1 \|", out)
     assert "0 plans broke a promise" in out
@@ -125,7 +126,7 @@ def test_the_command_tells_how_to_see_a_violation_again(
         return original(self, key, copy, deadline, self.ticket(key))
 
     monkeypatch.setattr(MemoryTier, "install", install)
-    assert command.main(["--operations", "1", "--nodes", "1"]) == 1
+    assert command.main(["--operations", "1", "--loads", "1", "--nodes", "1"]) == 1
     out = capsys.readouterr().out
     lines = out.partition("to see it again:\n")[2].splitlines()[:2]
     seen: dict[str, Any] = {}
