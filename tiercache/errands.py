@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .flights import Flight, Signal
+from .flights import LoadFlight, Signal
 from .loading import LoadContext
 from .steps import Flow, Step
 
@@ -69,6 +69,6 @@ class Launch(Errand):
     """
 
     flow: Flow[None]
-    flights: tuple[Flight, ...]
+    flights: tuple[LoadFlight, ...]
     budget: float
     aside: bool

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, default_key_func
 
 from . import sources, stores
-from .entry import MISSING, WARNS, Entry
+from .entry import MISSING, SERIALIZED, WARNS, Entry
 from .flows import Extras
 from .keys import TAG, warns
 from .loading import as_names
@@ -88,10 +88,13 @@ class Face(BaseCache):
 
         It is one of the caller's own, or has tags, or a key that Django warns about.
         """
-        if entry.form & WARNS:
-            self.validate_key(entry.key)
         local = self._flows.local
-        value = local.value(entry) if local.holds(entry) else MISSING
+        if entry.form != SERIALIZED:
+            if entry.form & WARNS:
+                self.validate_key(entry.key)
+            if not local.holds(entry):
+                return MISSING
+        value = local.value(entry)
         if value is not MISSING:
             self._calls.memory_hits += 1
             if sources.watching:

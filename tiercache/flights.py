@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 MOST_RESTS = 10_000
 """Keys of which it is remembered that they are not to be loaded yet; past it all are forgotten."""
@@ -68,48 +68,55 @@ class Flight(Signal):
             began it; None while none does.
         outcome: what it brought, once it has landed.
         error: why it brought nothing; the same for all who waited.
-        traceback: where that was raised.
         abandoned: whether it ended without either, so that whoever waited tries again.
-        forced: whether it is under way whatever there is already.
-        blocked_by: the flights that what carries it on is waiting for.
     """
 
-    __slots__ = (
-        "abandoned",
-        "blocked_by",
-        "error",
-        "forced",
-        "key",
-        "outcome",
-        "thread",
-        "ticket",
-        "traceback",
-    )
+    __slots__ = ("abandoned", "error", "key", "outcome", "thread", "ticket")
 
     def __init__(self, key: str, ticket: int) -> None:
-        super().__init__()
+        self.happened = False
+        self._listeners = []
         self.key = key
         self.ticket = ticket
         self.thread: int | None = threading.get_ident()
         self.outcome: Any = None
         self.error: Exception | None = None
-        self.traceback: TracebackType | None = None
         self.abandoned = False
+
+
+class LoadFlight(Flight):
+    """A load under way.
+
+    Attributes:
+        traceback: where `error` was raised.
+        forced: whether it is under way whatever there is already.
+        blocked_by: the loads that what carries it on is waiting for.
+    """
+
+    __slots__ = ("blocked_by", "forced", "traceback")
+
+    def __init__(self, key: str, ticket: int) -> None:
+        super().__init__(key, ticket)
+        self.traceback: TracebackType | None = None
         self.forced = False
-        self.blocked_by: list[Flight] = []
+        self.blocked_by: list[LoadFlight] = []
 
 
-class Flights:
+_Flight = TypeVar("_Flight", bound=Flight)
+
+
+class Flights(Generic[_Flight]):
     """The flights of one kind, one for each key. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._flights: dict[str, Flight] = {}
+    def __init__(self, kind: type[_Flight]) -> None:
+        self._kind = kind
+        self._flights: dict[str, _Flight] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def board(self, key: str, ticket: int, *, alone: bool = False) -> tuple[Flight, bool]:
+    def board(self, key: str, ticket: int, *, alone: bool = False) -> tuple[_Flight, bool]:
         """Join the key's flight, or begin one: return it, and whether the caller leads it.
 
         A flight whose ticket differs began before a change that the caller may know of, so it
@@ -119,22 +126,21 @@ class Flights:
             flight = self._flights.get(key)
             if flight is not None and flight.ticket == ticket and not alone:
                 return flight, False
-            self._flights[key] = flight = Flight(key, ticket)
+            self._flights[key] = flight = self._kind(key, ticket)
             return flight, True
 
-    def land(self, flight: Flight, outcome: Any = None, *, error: Exception | None = None) -> None:
+    def land(self, flight: _Flight, outcome: Any = None, *, error: Exception | None = None) -> None:
         """Tell all who wait what the flight brought; nobody joins it any more."""
         flight.outcome, flight.error = outcome, error
-        flight.traceback = None if error is None else error.__traceback__
         self._end(flight)
 
-    def abandon(self, flight: Flight) -> None:
+    def abandon(self, flight: _Flight) -> None:
         """Tell all who wait that the flight brings nothing, so that they try for themselves."""
         if not flight.happened:
             flight.abandoned = True
             self._end(flight)
 
-    def _end(self, flight: Flight) -> None:
+    def _end(self, flight: _Flight) -> None:
         with self._lock:
             if self._flights.get(flight.key) is flight:
                 del self._flights[flight.key]
@@ -201,8 +207,8 @@ class Traffic:
         Args:
             name: what this node's leases begin with; no other node's do.
         """
-        self.reads = Flights()
-        self.loads = Flights()
+        self.reads = Flights(Flight)
+        self.loads = Flights(LoadFlight)
         self.bells = Bells()
         self.abandoned: deque[tuple[str, str]] = deque(maxlen=MOST_ABANDONED)
         self._name = name

@@ -10,7 +10,7 @@ from sys import getsizeof
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
-from .entry import KEPT, MISSING, SERIALIZED, WARNS, Copy, Entry, kept
+from .entry import KEPT, MISSING, SERIALIZED, WARNS, Copy, Entry, Missing, kept
 from .exceptions import Undecodable
 from .keys import is_internal, warns
 from .memory import MemoryTier
@@ -106,11 +106,16 @@ class Local:
 
         `MISSING` if it cannot be read, which is counted; the copy is dropped then.
         """
-        held = entry.held.held if entry.form & KEPT else entry.held
-        value = self.opened(entry.key, Copy(held, entry.form, 0))
-        if value is MISSING:
+        form, held = entry.form, entry.held
+        if form & KEPT:
+            held = held.held
+        if not form & SERIALIZED:
+            return held
+        try:
+            return self._codec.loads(held)
+        except Exception as exc:  # noqa: BLE001 - see `opened`
             self._memory.invalidate(entry.key)
-        return value
+            return self._unreadable(entry.key, exc)
 
     def opened(self, key: str, copy: Copy) -> Any:
         """Return the value of a copy, one of its own for each caller; `MISSING`, and counted."""
@@ -120,10 +125,13 @@ class Local:
             return self._codec.loads(copy.held)
         except Exception as exc:  # noqa: BLE001 - see below
             # The site's own classes may raise anything when they are made again.
-            error = Undecodable(f"{type(exc).__name__}: {exc}")
-            error.__cause__ = exc
-            self._undecodable(key, error)
-            return MISSING
+            return self._unreadable(key, exc)
+
+    def _unreadable(self, key: str, exc: Exception) -> Missing:
+        error = Undecodable(f"{type(exc).__name__}: {exc}")
+        error.__cause__ = exc
+        self._undecodable(key, error)
+        return MISSING
 
     def has(self, key: str) -> bool:
         """Tell whether there is an entry."""

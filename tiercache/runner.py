@@ -17,13 +17,13 @@ from asgiref.sync import sync_to_async
 
 from . import background
 from .errands import HAPPENED, LATE, OWN, Compute, Errand, Launch, Wait
-from .flights import Flight, Flights, Signal
+from .flights import Flight, Flights, LoadFlight, Signal
 from .loading import compute, computing, is_async
 from .steps import Flow
 
 logger = logging.getLogger("tiercache")
 
-_leading: contextvars.ContextVar[tuple[Flight, ...]] = contextvars.ContextVar(
+_leading: contextvars.ContextVar[tuple[LoadFlight, ...]] = contextvars.ContextVar(
     "tiercache_leading", default=()
 )
 """The flights that this code is a part of: whatever it waits for, they wait for as well."""
@@ -45,7 +45,7 @@ class Runner:
         self,
         run: Callable[[Flow[None], float], None],
         arun: Callable[[Flow[None], float], Coroutine[Any, Any, None]],
-        loads: Flights,
+        loads: Flights[LoadFlight],
     ) -> None:
         self._run = run
         self._arun = arun
@@ -109,7 +109,7 @@ class Runner:
 
 
 @contextmanager
-def _leads(flights: tuple[Flight, ...]) -> Generator[None]:
+def _leads(flights: tuple[LoadFlight, ...]) -> Generator[None]:
     for flight in flights:
         flight.thread = threading.get_ident()
     token = _leading.set((*_leading.get(), *flights))
@@ -135,7 +135,7 @@ def _patience(wait: Wait, deadline: float) -> float | None:
 def _blocked(signal: Signal) -> Generator[bool]:
     """Tell whether waiting would be for ever, and let others see what waits for what."""
     leading = [flight for flight in _leading.get() if not flight.happened]
-    if not isinstance(signal, Flight) or not leading:
+    if not isinstance(signal, LoadFlight) or not leading:
         yield False
         return
     with _lock:
@@ -152,7 +152,7 @@ def _blocked(signal: Signal) -> Generator[bool]:
                     flight.blocked_by.remove(signal)
 
 
-def _reaches(signal: Flight, ends: list[Flight]) -> bool:
+def _reaches(signal: LoadFlight, ends: list[LoadFlight]) -> bool:
     seen: set[int] = set()
     ahead = [signal]
     while ahead:

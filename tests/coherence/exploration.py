@@ -190,7 +190,7 @@ def _memory(memory: MemoryTier) -> Hashable:
 
 def _flight(flight: Flight) -> Hashable:
     fate = flight.happened, flight.abandoned, frozen(flight.outcome), frozen(flight.error)
-    return flight.key, flight.ticket, flight.forced, fate
+    return flight.key, flight.ticket, getattr(flight, "forced", False), fate
 
 
 def _traffic(traffic: Traffic) -> Hashable:

@@ -9,7 +9,7 @@ from typing import Any
 from ..entry import MISSING, Missing
 from ..errands import Compute, Launch, Wait
 from ..exceptions import RedisAway
-from ..flights import Flight
+from ..flights import LoadFlight
 from ..loading import LoadContext, is_async
 from ..steps import Flow, Several
 from .common import Sight
@@ -68,7 +68,7 @@ class Batches(Loads):
         sights: Mapping[str, Sight | None],
         source: ManySource,
         plan: Plan,
-    ) -> Flow[dict[str, Flight]]:
+    ) -> Flow[dict[str, LoadFlight]]:
         """Begin the flights of those keys that nobody on this node loads yet, as one."""
         loads, flights = [], {}
         for key, sight in sights.items():
@@ -84,7 +84,7 @@ class Batches(Loads):
         return flights
 
     def _one_of_many(
-        self, key: str, name: Any, flight: Flight | None, source: ManySource, plan: Plan
+        self, key: str, name: Any, flight: LoadFlight | None, source: ManySource, plan: Plan
     ) -> Flow[Any]:
         """Return what the flight of a key brought, this caller's or another's."""
         if flight is not None:
@@ -103,6 +103,7 @@ class Batches(Loads):
             outcomes = yield from self._obtain_many(loads, names, source)
         except Exception as exc:  # noqa: BLE001 - it is everybody's who waits
             for load in loads:
+                load.flight.traceback = exc.__traceback__
                 self._traffic.loads.land(load.flight, error=exc)
         except BaseException:
             for load in loads:

@@ -18,7 +18,7 @@ from typing import Any
 from ..entry import KEPT, MISSING, Entry, Missing
 from ..errands import LATE, OWN, Compute, Launch, Wait
 from ..exceptions import LoadTimeout, RedisAway
-from ..flights import Flight
+from ..flights import LoadFlight
 from ..loading import NOT_MODIFIED, LoadContext
 from ..steps import Flow
 from .common import PLAIN_META, Sight
@@ -102,7 +102,7 @@ class Loads(Storing):
         self._count("stale" if sight.stale else sight.tier)
         return sight.value
 
-    def _landed(self, key: str, flight: Flight, *, leads: bool) -> Any:
+    def _landed(self, key: str, flight: LoadFlight, *, leads: bool) -> Any:
         if flight.error is not None:
             raise flight.error.with_traceback(flight.traceback)
         self._count("loaded")
@@ -112,12 +112,13 @@ class Loads(Storing):
     # The flight
 
     def _lead(
-        self, flight: Flight, key: str, source: Any, plan: Plan, sight: Sight | None
+        self, flight: LoadFlight, key: str, source: Any, plan: Plan, sight: Sight | None
     ) -> Flow[None]:
         """Bring the flight to its end, whatever happens."""
         try:
             outcome = yield from self._obtain(Load(flight, key, plan, sight), source)
         except Exception as exc:  # noqa: BLE001 - it is everybody's who waits
+            flight.traceback = exc.__traceback__
             self._traffic.loads.land(flight, error=exc)
         except BaseException:
             self._traffic.loads.abandon(flight)
@@ -125,7 +126,7 @@ class Loads(Storing):
         else:
             self._end(flight, outcome)
 
-    def _end(self, flight: Flight, outcome: Outcome | Missing | None) -> None:
+    def _end(self, flight: LoadFlight, outcome: Outcome | Missing | None) -> None:
         """Land with what was brought; where that is nothing, those who joined try themselves."""
         if isinstance(outcome, Outcome):
             self._traffic.loads.land(flight, outcome)

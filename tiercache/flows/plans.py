@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ..entry import Copy
-from ..flights import Flight
+from ..flights import LoadFlight
 from ..header import Meta
 from ..loading import DEFAULT, LoadContext, as_names
 from ..local import Before
@@ -81,7 +81,7 @@ class Load:
             milliseconds, and by full keys.
     """
 
-    def __init__(self, flight: Flight, key: str, plan: Plan, sight: Sight | None) -> None:
+    def __init__(self, flight: LoadFlight, key: str, plan: Plan, sight: Sight | None) -> None:
         self.flight = flight
         self.key = key
         self.plan = plan

@@ -102,7 +102,11 @@ class Reads(Tiers):
         else:
             found, asked = yield from self._join(key, flight)
         entry = self._decode(key, found)
-        return None if entry is None else (yield from self._judge(key, entry, ticket, asked))
+        if entry is None:
+            return None
+        if entry.meta is None:
+            return self._keep(key, entry, ticket, asked, {})
+        return (yield from self._judge(key, entry, ticket, asked))
 
     def _judge(self, key: str, entry: Decoded, ticket: int, asked: float) -> Flow[Sight | None]:
         """Return an entry if its tags still have the numbers that it bears, and keep a copy."""
