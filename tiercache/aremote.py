@@ -7,18 +7,19 @@ import inspect
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import redis.asyncio as aio
-import redis.asyncio.sentinel as aio_sentinel
 import redis.connection as sync
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
-from redis.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
 
+from .primary import Primary
 from .remote import MOST_CONNECTIONS
+from .role import ROLE
+from .sentinels import Address, Sentinels
 from .steps import Step
 from .trouble import FAILURES, away
 from .wire import Command, Wire, answer, unknown_scripts
@@ -54,6 +55,7 @@ class AsyncRemote:
 
     def __init__(self, pool: sync.ConnectionPool, wire: Wire) -> None:
         self._pool = _asyncio_pool(pool)
+        self._primary = Primary.of(pool)
         self._wire = wire
         self._free = asyncio.Semaphore(min(pool.max_connections, MOST_CONNECTIONS))
         self._idle: deque[Any] = deque()
@@ -83,7 +85,7 @@ class AsyncRemote:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0)), self._free:
                 try:
                     connection = self._take()
-                    await self._connect(connection)
+                    await self._connect(connection, deadline)
                     connected = True
                     yield connection
                     broken = False
@@ -97,8 +99,7 @@ class AsyncRemote:
             trouble = away(exc, connected=connected)
             if trouble is None:
                 raise
-            if trouble.kind == "readonly":
-                await self._disconnect_idle()
+            self._primary.doubt(trouble, connected=connected)
             raise trouble from exc
 
     def _take(self) -> Any:
@@ -110,16 +111,24 @@ class AsyncRemote:
             connection.retry = Retry(NoBackoff(), 0)
             return connection
 
-    async def _connect(self, connection: Any) -> None:
+    async def _connect(self, connection: Any, deadline: float) -> None:
         if connection.is_connected:
-            if not await connection.can_read():
+            if connection.turn == self._primary.turn and not await connection.can_read():
                 return
-            # Closed by the server, or with an answer left that nobody waited for.
+            # Of a server in doubt, closed by it, or with an answer left that nobody waited for.
             await connection.disconnect(nowait=True)
         if self._lifeline is None:
             self._lifeline = self._until_the_loop_ends()
             await anext(self._lifeline)
+        sentinels = self._primary.sentinels
+        if sentinels is not None:
+            connection.host, connection.port = address = await _ask(sentinels, deadline)
+            self._primary.found(address)
+        connection.turn = self._primary.turn
         await connection.connect()
+        if sentinels is not None:
+            (reply,) = await _exchange(connection, [ROLE])
+            self._primary.verify(reply)
 
     async def _give_back(self, connection: Any, *, broken: bool) -> None:
         if broken:
@@ -127,10 +136,6 @@ class AsyncRemote:
             self._idle.appendleft(connection)
         else:
             self._idle.append(connection)
-
-    async def _disconnect_idle(self) -> None:
-        for connection in tuple(self._idle):
-            await connection.disconnect(nowait=True)
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None]:
         try:
@@ -152,32 +157,28 @@ async def _exchange(connection: Any, commands: list[Command]) -> list[Any]:
     return replies
 
 
+async def _ask(sentinels: Sentinels, deadline: float) -> Address:
+    """Return the primary's address; `Sentinels.ask` for an event loop."""
+    for pool, until in sentinels.turns(deadline):
+        connection = _asyncio_pool(pool).make_connection()  # type: ignore[no-untyped-call]
+        connection.retry = Retry(NoBackoff(), 0)
+        with suppress(*FAILURES):
+            try:
+                async with asyncio.timeout(until - time.monotonic()):
+                    await connection.connect()
+                    (reply,) = await _exchange(connection, [sentinels.question])
+                return sentinels.answered(pool, reply)
+            finally:
+                await connection.disconnect(nowait=True)
+    raise sentinels.nobody_knows()
+
+
 def _asyncio_pool(pool: sync.ConnectionPool) -> aio.ConnectionPool:
     """Return the asyncio pool that connects where and how the synchronous one does."""
-    connection_class = pool.connection_class
-    if isinstance(pool, SentinelConnectionPool):
-        manager = pool.sentinel_manager
-        sentinels = [
-            tuple(client.connection_pool.connection_kwargs[name] for name in ("host", "port"))
-            for client in manager.sentinels
-        ]
-        tls = issubclass(connection_class, SentinelManagedSSLConnection)
-        kwargs = _taken(pool.connection_kwargs, aio.SSLConnection if tls else aio.Connection)
-        return aio_sentinel.SentinelConnectionPool(  # type: ignore[no-untyped-call]
-            pool.service_name,
-            aio_sentinel.Sentinel(  # type: ignore[no-untyped-call]
-                sentinels,
-                min_other_sentinels=manager.min_other_sentinels,
-                sentinel_kwargs={**_taken(manager.sentinel_kwargs, aio.Connection)},
-            ),
-            is_master=pool.is_master,
-            ssl=tls,
-            **kwargs,
-        )
     target: type[Any]
-    if issubclass(connection_class, sync.UnixDomainSocketConnection):
+    if issubclass(pool.connection_class, sync.UnixDomainSocketConnection):
         target = aio.UnixDomainSocketConnection
-    elif issubclass(connection_class, sync.SSLConnection):
+    elif issubclass(pool.connection_class, sync.SSLConnection):
         target = aio.SSLConnection
     else:
         target = aio.Connection

@@ -6,13 +6,17 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from . import scripts
+from .deadline import bounded
 from .flights import Bells
 from .keys import LEASE, literal_head
 from .listener import Listener
 from .memory import MemoryTier
 from .messages import Post, channel
-from .remote import bounded
+from .primary import Primary
 
 logger = logging.getLogger("tiercache")
 
@@ -67,18 +71,31 @@ class Backplane:
         self._changed = changed
         self._bells = bells
         memory.pause()
+        self._primary = Primary.of(pool)
         self._listener = Listener(
-            self._make_connection, self._subscription, self, preparation=scripts.load_all()
+            self._make_connection,
+            self._subscription,
+            self,
+            preparation=scripts.load_all(),
+            connect=self._primary.connect,
         )
+        sentinels = self._primary.sentinels
+        self._watch = sentinels.watch(self._primary.look) if sentinels else None
 
     def start(self) -> None:
         """Start listening."""
+        self._primary.tell(self._listener.restart)
         self._listener.start()
+        if self._watch is not None:
+            self._watch.start()
 
     def close(self) -> None:
         """Stop listening."""
         self._closed = True
+        self._primary.tell_no_more(self._listener.restart)
         self._listener.close()
+        if self._watch is not None:
+            self._watch.close()
 
     def doubt(self) -> None:
         """Subscribe anew: the connection may have fallen silent, and nothing has told.
@@ -97,6 +114,9 @@ class Backplane:
 
     def joined(self) -> None:
         """Trust memory from now on, with nothing of before in it."""
+        # Another server may be listened to now than the one that is asked: memory is filled over
+        # no connection older than the subscription.
+        self._primary.renew()
         self._memory.resume(self._keep)
         self.connected = True
         self._changed()
@@ -138,7 +158,9 @@ class Backplane:
     def _make_connection(self) -> Any:
         """Make a connection like the pool's; only RESP 3 carries messages between replies."""
         kwargs = {**self._pool.connection_kwargs, "protocol": 3}
-        return bounded(self._pool.connection_class)(**kwargs)
+        connection: Any = bounded(self._pool.connection_class)(**kwargs)
+        connection.retry = Retry(NoBackoff(), 0)
+        return connection
 
     def _subscription(self) -> list[tuple[Any, ...]]:
         if self.post is not None:

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from operator import methodcaller
 from typing import Any, Protocol
 
 from redis.exceptions import ResponseError
 
 from .breaker import jitter
 from .messages import parse
+from .role import ROLE, is_replica
 from .trouble import FAILURES
 
 logger = logging.getLogger("tiercache")
@@ -50,30 +52,34 @@ class Listener:
     """One thread with one connection, which it makes anew when it is lost.
 
     Args:
-        connect: returns a connection that is not connected yet; called once for each attempt.
+        make: returns a connection that is not connected yet; called once for each attempt.
         subscription: returns the commands that begin the subscription; all must be
             acknowledged.
-        preparation: commands to send before it, whose refusal does not matter.
         audience: who is told.
-        heartbeat: seconds of silence after which the connection counts as lost; a PING is sent
-            after a third of it.
+        preparation: commands to send before it, whose refusal does not matter.
+        connect: connects the connection.
+        heartbeat: seconds of silence after which the connection counts as lost. Each third of it
+            the server is asked for its role: a replica is no place to listen.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Any],
+        make: Callable[[], Any],
         subscription: Callable[[], list[tuple[Any, ...]]],
         audience: Audience,
         *,
         preparation: Sequence[tuple[Any, ...]] = (),
+        connect: Callable[[Any], None] = methodcaller("connect"),
         heartbeat: float = HEARTBEAT,
     ) -> None:
+        self._make = make
         self._connect = connect
         self._subscription = subscription
         self._audience = audience
         self._preparation = preparation
         self._heartbeat = heartbeat
         self._closed = threading.Event()
+        self._restarting = False
         self._connection: Any = None
         self._pause = FIRST_PAUSE
         self._thread = threading.Thread(target=self._run, name="tiercache-listener", daemon=True)
@@ -86,7 +92,10 @@ class Listener:
             logger.warning("tiercache.backplane.failed: no thread can be started")
 
     def restart(self) -> None:
-        """Subscribe anew: what is to be listened to has changed."""
+        """Subscribe anew: where or what to listen to has changed."""
+        if threading.current_thread() is self._thread:
+            return  # it has found out by itself, while it was connecting
+        self._restarting = True
         connection = self._connection
         sock = None if connection is None else connection._get_socket()
         if sock is not None:
@@ -115,9 +124,10 @@ class Listener:
 
     def _listen(self) -> None:
         """Subscribe, and tell the audience what is heard until the connection is lost."""
-        connection = self._connection = self._connect()
+        self._restarting = False
+        connection = self._connection = self._make()
         try:
-            connection.connect()
+            self._connect(connection)
             parser = connection._get_parser()
             parser.set_pubsub_push_handler(_as_it_is)
             parser.set_invalidation_push_handler(_as_it_is)
@@ -133,6 +143,8 @@ class Listener:
             connection.disconnect()
 
     def _subscribe(self, connection: Any) -> None:
+        connection.send_command(*ROLE, check_health=False)
+        _refuse_replica(self._read(connection))
         for command in self._preparation:
             connection.send_command(*command, check_health=False)
             with suppress(ResponseError):
@@ -142,24 +154,27 @@ class Listener:
             self._read(connection)
 
     def _hear_until_lost(self, connection: Any) -> None:
-        last = time.monotonic()
-        asked = False
-        while not self._closed.is_set():
-            wait = self._heartbeat if asked else self._heartbeat / 3
-            if connection.can_read(max(last + wait - time.monotonic(), 0)):
+        heard = asked = time.monotonic()
+        while not (self._closed.is_set() or self._restarting):
+            now = time.monotonic()
+            if now >= asked + self._heartbeat / 3:
+                # However much is heard: a replica passes on what it is told of, as long as it is.
+                connection.send_command(*ROLE, check_health=False)
+                asked = now
+            wait = min(asked + self._heartbeat / 3, heard + self._heartbeat) - now
+            if connection.can_read(max(wait, 0)):
                 self._tell(self._read(connection))
-                last, asked = time.monotonic(), False
-            elif asked:
+                heard = time.monotonic()
+            elif time.monotonic() >= heard + self._heartbeat:
                 raise TimeoutError(f"silent for {self._heartbeat} s")
-            else:
-                connection.send_command("PING", check_health=False)
-                asked = True
 
     @staticmethod
     def _read(connection: Any, **options: Any) -> Any:
         return connection.read_response(push_request=True, **options)
 
     def _tell(self, reply: Any) -> None:
+        if isinstance(reply, dict):
+            _refuse_replica(reply)
         if not isinstance(reply, list):
             return
         kind, *rest = reply
@@ -173,6 +188,12 @@ class Listener:
             (names,) = rest
             keys = None if names is None else [name.decode(errors="replace") for name in names]
             self._audience.heard(None, keys)
+
+
+def _refuse_replica(reply: Any) -> None:
+    """Leave a replica: its data can be replaced without a word, and others write elsewhere."""
+    if is_replica(reply):
+        raise ConnectionError("the server is a replica")
 
 
 def _as_it_is(reply: Any) -> Any:

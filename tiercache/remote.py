@@ -6,7 +6,6 @@ way to them: a pool's bookkeeping on each borrowing, and one send and one read p
 
 from __future__ import annotations
 
-import select
 import threading
 import time
 from collections import deque
@@ -17,20 +16,19 @@ from typing import Any, cast
 from django_redis.exceptions import ConnectionInterrupted
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, ConnectionPool
+from redis.connection import ConnectionPool
 from redis.exceptions import MaxConnectionsError, ResponseError
 from redis.retry import Retry
 
+from .deadline import bounded
 from .exceptions import RedisAway
+from .primary import Primary
 from .steps import Call, Step
 from .trouble import FAILURES, away
 from .wire import Command, Wire, answer, unknown_scripts
 
 MOST_CONNECTIONS = 64
 """Connections that calls use at once, unless the pool allows fewer; further ones wait."""
-
-SHORTEST_WAIT = 0.001
-"""Seconds that a socket operation gets at the least: to wait for 0 s means not to wait at all."""
 
 
 class Remote:
@@ -44,6 +42,7 @@ class Remote:
     def __init__(self, pool: ConnectionPool, wire: Wire) -> None:
         pool.connection_class = bounded(pool.connection_class)
         self._pool = pool
+        self._primary = Primary.of(pool)
         self._wire = wire
         self._idle: deque[Any] = deque()
         self._free = threading.Semaphore(min(pool.max_connections, MOST_CONNECTIONS))
@@ -77,6 +76,7 @@ class Remote:
         self._idle = deque()
         self._free = threading.Semaphore(min(self._pool.max_connections, MOST_CONNECTIONS))
         self._pool.reset()
+        self._primary.reset_after_fork()
 
     @contextmanager
     def _connection(self, deadline: float) -> Iterator[Any]:
@@ -93,6 +93,7 @@ class Remote:
                 broken = not isinstance(exc, ResponseError)
                 raise
             broken = trouble.kind not in RedisAway.WRITES_ONLY - {"readonly"}
+            self._primary.doubt(trouble, connected=connected)
             raise trouble from exc
         finally:
             if connection is not None:
@@ -108,9 +109,9 @@ class Remote:
             raise
         connection.deadline = deadline
         try:
-            if connection.is_stale():
+            if connection.is_stale() or connection.turn != self._primary.turn:
                 connection.disconnect()
-                connection.connect()
+                self._primary.connect(connection)
         except BaseException:
             self._give_back(connection, broken=True)
             raise
@@ -193,91 +194,3 @@ class _Reply:
 def _first_of(done: Any) -> Any:
     """Return the first reply of a transaction, or why there was none."""
     return done if isinstance(done, Exception) else done[0]
-
-
-class _Deadline:
-    """What a connection class is given so that nothing it does outlasts its deadline.
-
-    redis-py's time-outs hold for each socket operation: a handshake has five, a trickling reply
-    has any number. With a deadline set, each gets what is left of it.
-    """
-
-    deadline: float | None = None
-    _poll: Any = None
-
-    def _connect(self) -> Any:
-        sock = super()._connect()  # type: ignore[misc]
-        self._poll = select.poll()
-        self._poll.register(sock, select.POLLIN)
-        return _Socket(sock, self)
-
-    def is_stale(self) -> bool:
-        """Tell whether an idle connection was closed by the server, or holds unread data."""
-        return self._sock is None or bool(self._poll.poll(0))  # type: ignore[attr-defined]
-
-    def left(self, otherwise: float | None) -> float | None:
-        """Seconds that the next socket operation may take."""
-        if self.deadline is None:
-            return otherwise
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the time budget is used up")
-        return max(left, SHORTEST_WAIT)
-
-    @property
-    def socket_timeout(self) -> float | None:
-        return self.left(self._socket_timeout)
-
-    @socket_timeout.setter
-    def socket_timeout(self, seconds: float | None) -> None:
-        self._socket_timeout = seconds
-
-    @property
-    def socket_connect_timeout(self) -> float | None:
-        return self.left(self._socket_connect_timeout)
-
-    @socket_connect_timeout.setter
-    def socket_connect_timeout(self, seconds: float | None) -> None:
-        self._socket_connect_timeout = seconds
-
-
-class _Socket:
-    """A socket whose every wait ends by its connection's deadline."""
-
-    __slots__ = ("_owner", "_sock")
-
-    def __init__(self, sock: Any, owner: _Deadline) -> None:
-        self._sock = sock
-        self._owner = owner
-
-    def sendall(self, data: bytes) -> None:
-        if self._owner.deadline is not None:
-            self._sock.settimeout(self._owner.left(None))
-        self._sock.sendall(data)
-
-    def recv_into(self, *args: Any) -> int:
-        if self._owner.deadline is not None:
-            self._sock.settimeout(self._owner.left(None))
-        return cast("int", self._sock.recv_into(*args))
-
-    def recv(self, *args: Any) -> bytes:
-        if self._owner.deadline is not None:
-            self._sock.settimeout(self._owner.left(None))
-        return cast("bytes", self._sock.recv(*args))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-_classes: dict[type[AbstractConnection], type[AbstractConnection]] = {}
-
-
-def bounded(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
-    """Return the connection class with a deadline."""
-    if issubclass(connection_class, _Deadline):
-        return connection_class
-    if connection_class not in _classes:
-        _classes[connection_class] = type(
-            f"Bounded{connection_class.__name__}", (_Deadline, connection_class), {}
-        )
-    return _classes[connection_class]

@@ -45,6 +45,9 @@ def away(exc: BaseException, *, connected: bool) -> RedisAway | None:
         exc: one of `FAILURES`.
         connected: whether the connection had been made when it was raised.
     """
+    if isinstance(exc.__context__, errors.ReadOnlyError):
+        # redis-py's connections to a Sentinel's primary call a replica's refusal a lost connection.
+        return RedisAway("readonly", str(exc))
     for kind_of_error, kind in _BY_TYPE:
         if isinstance(exc, kind_of_error):
             return RedisAway(kind, str(exc))

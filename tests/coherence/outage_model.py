@@ -55,6 +55,13 @@ class OutageRedis(ModelRedis):
         return True
 
 
+class OneServer:
+    """The only server that there is; steps go to it without a connection."""
+
+    def renew(self) -> None:
+        """Nothing has to be made anew."""
+
+
 class Ear:
     """A node's backplane without its thread; `hears` is whether the server tells it anything."""
 
@@ -65,6 +72,7 @@ class Ear:
         self.hears = self.connected = False
         self._memory, self._keep, self._changed = node.memory, node._is_own, node._set_shelves
         self._node_id, self._store, self._bells = "me", "model", node.traffic.bells
+        self._primary = OneServer()
         # So that nothing is logged.
         self._closed = True
 
