@@ -1,14 +1,12 @@
-"""The vocabulary in which the flows speak to the Redis tier.
-
-A flow yields one step and is sent its answer, or is thrown `RedisAway`. Each step is one round
-trip. Keys are full keys, times are milliseconds.
-"""
+"""Steps that read, write and find entries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
+
+from .base import Change, ChangeOfOne, Step
 
 Raw: TypeAlias = bytes | int
 """A value as Redis stores it; integers are bare, so that `INCRBY` works on them."""
@@ -21,66 +19,6 @@ TAGS_CHANGED: Final = "tags changed"
 
 NOT_AN_INTEGER: Final = "not an integer"
 """The answer to `Increment` where Redis cannot add: another type, or past 64 bits."""
-
-
-class Step:
-    """What a flow asks of Redis; each says of itself what others need to know.
-
-    A subclass may make a field of a property; `field()` keeps that from being its default.
-    """
-
-    __slots__ = ()
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that it reads, or may change."""
-        return ()
-
-    @property
-    def journaled(self) -> tuple[str, ...]:
-        """The keys that have to be made good where Redis did not carry it out."""
-        return self.keys
-
-    @property
-    def pattern(self) -> str | None:
-        """The glob of all that is being removed, where this step is a part of that."""
-        return None
-
-    @property
-    def writes(self) -> bool:
-        """Whether it may change anything."""
-        return False
-
-    @property
-    def paced(self) -> bool:
-        """Whether it is a part of a walk over the keyspace, which takes as long as it takes.
-
-        Each part has a time budget of its own.
-        """
-        return False
-
-
-class Change(Step):
-    """A step that may change something."""
-
-    __slots__ = ()
-
-    @property
-    def writes(self) -> bool:
-        """Whether it may change anything."""
-        return True
-
-
-class ChangeOfOne(Change):
-    """A step that may change what is under one key."""
-
-    __slots__ = ()
-    key: str
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The key that it may change."""
-        return (self.key,)
 
 
 @dataclass(slots=True)
@@ -264,125 +202,7 @@ class Call(Step):
 
 
 @dataclass(slots=True)
-class Tags(Change):
-    """Ask for tags' numbers, and give new ones, never used before, to those that have none.
-
-    Answer: a `Numbers`.
-
-    Attributes:
-        tags: full keys.
-        to_change: keys that are going to be written with these tags.
-    """
-
-    tags: tuple[str, ...]
-    to_change: tuple[str, ...] = ()
-
-    @property
-    def journaled(self) -> tuple[str, ...]:
-        """What memory alone is going to change if this fails."""
-        return self.to_change
-
-
-@dataclass(slots=True)
-class Numbers:
-    """Numbers of tags.
-
-    Attributes:
-        found: one for each tag asked for.
-        count: the highest that any tag had before.
-        evictions: how often tags have been evicted.
-    """
-
-    found: list[Found]
-    count: int
-    evictions: int
-
-
-@dataclass(slots=True)
-class Take(Change):
-    """Ask for the lease to load a key, and read what is there. Answer: a `Taken`.
-
-    Attributes:
-        key: the full key.
-        token: what the lease is to bear.
-        life: milliseconds after which it ends by itself.
-        over: what other leases it replaces: "" (none), "resting" (of one who rests after a
-            failure) or "any" (whose holder will store nothing then).
-        tags: full keys of tags whose numbers to answer as well, as `Tags` does.
-    """
-
-    key: str
-    token: str
-    life: int
-    over: str
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Taken:
-    """Who loads a key.
-
-    Attributes:
-        mine: whether the lease was given.
-        left: milliseconds until the end of the one that somebody else has.
-        found: what is under the key.
-        numbers: those of the tags asked for.
-    """
-
-    mine: bool
-    left: int
-    found: Found | None
-    numbers: Numbers
-
-
-@dataclass(slots=True)
-class Release(Change):
-    """Give a lease back, or let it rest for some milliseconds so that nobody tries again at once.
-
-    Whoever waits for it is told. Answer: whether it still bore the token.
-    """
-
-    key: str
-    token: str
-    rest: int = 0
-
-
-@dataclass(slots=True)
-class Extend(ChangeOfOne):
-    """Let an entry live longer without writing its value, if the lease still bears the token.
-
-    Answer: whether it did.
-    """
-
-    key: str
-    token: str
-    life: int | None
-
-
-@dataclass(slots=True)
-class Several(Change):
-    """Take or store under several keys in one round trip. Answer: that of each step, in a tuple.
-
-    Attributes:
-        steps: each of them one command.
-    """
-
-    steps: tuple[Take, ...] | tuple[Store, ...]
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that they may change."""
-        return tuple(key for step in self.steps for key in step.keys)
-
-
-@dataclass(slots=True)
 class Probe(Step):
     """Ask whether Redis takes writes again, with a key that is gone in a second. Answer: True."""
 
     key: str
-
-
-_Answer = TypeVar("_Answer")
-
-Flow: TypeAlias = Generator[Step, Any, _Answer]
-"""An operation: yields steps, is sent their answers, returns what the caller gets."""
