@@ -186,6 +186,7 @@ def test_a_child_does_not_use_the_parents_connections(valkey: Any) -> None:
     """Two processes on one connection would get each other's answers."""
     run(
         """
+        settle()
         cache.set("key", 1)
         client = cache.client.get_client()
         ours = {int(each["id"]) for each in client.client_list()}
@@ -210,9 +211,11 @@ def test_a_fork_under_the_memory_tiers_lock_does_not_block_the_child(url: str) -
     run(
         """
         cache.set("key", 1)
-        locks = [node.memory._lock, node.health._lock, node._lock]
-        from tiercache import keeper, stores
-        locks += [stores._lock, keeper.keeper._lock]
+        locks = [node.memory._lock, node.health._lock, node._lock, node._trust_lock]
+        from tiercache import background, keeper, runner, stores
+        locks += [stores._lock, keeper.keeper._lock, background.background._lock, runner._lock]
+        traffic = node.traffic
+        locks += [each._lock for each in (traffic, traffic.reads, traffic.loads, traffic.bells)]
         for lock in locks:
             held, let_go = threading.Event(), threading.Event()
 
@@ -230,6 +233,9 @@ def test_a_fork_under_the_memory_tiers_lock_does_not_block_the_child(url: str) -
                 cache.set("key", 2)
                 assert cache.get("key") == 2
                 cache.delete("key")
+                assert cache.get_or_set("key", lambda: 3, 60, tags=("tag",)) == 3
+                cache.evict_tags("tag")
+                assert cache.get_or_set("key", lambda: time.sleep(0.1) or 4, budget=5) == 4
                 caches.create_connection("default").get("key")
                 cache.clear()
                 cache.stats()

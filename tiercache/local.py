@@ -6,8 +6,8 @@ A cache without a Redis tier answers so always, one whose Redis is away until it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import count
 from sys import getsizeof
-from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 from .entry import KEPT, MISSING, SERIALIZED, WARNS, Copy, Entry, Missing, kept
@@ -215,17 +215,20 @@ class Local:
 
 
 class _Numbers:
-    """No two tags of this process get the same, nor one of Redis's: those are positive."""
+    """No two tags of this process get the same, nor one of Redis's: those are positive.
+
+    Without a lock, which a fork could find held. Where two threads are given numbers at once,
+    `last` may be the first of the two, and a load takes the second for one given since.
+    """
 
     def __init__(self) -> None:
         self.last = 0
         self.evictions = 0
-        self._lock = Lock()
+        self._next = count(-1, -1)
 
     def next(self) -> int:
-        with self._lock:
-            self.last -= 1
-            return self.last
+        number = self.last = next(self._next)
+        return number
 
 
 _numbers = _Numbers()

@@ -223,3 +223,10 @@ async def _acompute(errand: Compute) -> Any:
             # It may ask the database, or take its time: not on the event loop.
             value = await sync_to_async(compute)(errand.source, errand.context)
         return await value if inspect.isawaitable(value) else value
+
+
+def reset_after_fork() -> None:
+    """In a child: no other thread waits, and the parent's tasks are the parent's."""
+    global _lock, _tasks  # noqa: PLW0603 - another thread may have held the one, and used the other
+    _lock = threading.Lock()
+    _tasks = set()

@@ -14,7 +14,7 @@ from django.core.cache.backends.base import get_key_func
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from . import background, keeper
+from . import background, keeper, runner
 from .codec import IDENTITY, PICKLE, make_codec, pickle_codec
 from .entry import MISSING
 from .exceptions import CannotEnumerate
@@ -311,6 +311,7 @@ def _after_fork() -> None:
     _lock = threading.Lock()
     keeper.reset_after_fork()
     background.reset_after_fork()
+    runner.reset_after_fork()
     for node, _, _ in _nodes.values():
         node.reset_after_fork()
 
