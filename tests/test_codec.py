@@ -112,8 +112,8 @@ ATOMS = [
 ]
 KEPT_IN_ALL = [None, True, False, 0.5, "text", ""]
 GROUPS = [
-    *((), (1, 2), ("a", (b"b", ((None,), True))), (NOON, frozenset({1, "a"})), frozenset()),
-    frozenset({(1, ("x",)), decimal.Decimal(3)}),
+    *((), (1, 2), ("a", (b"b", ((None,), True))), (NOON, frozenset({1, 2.5})), frozenset()),
+    frozenset({(1, (2.5,)), decimal.Decimal(3)}),
 ]
 MUTABLE_OR_ODD = [
     *([], {}, {"a": 1}, [1, "a"], set(), bytearray(b"x"), Colour.RED, Marker.A | Marker.B),
