@@ -11,12 +11,11 @@ import redis.exceptions
 
 from tests.faults.conftest import BUDGET, GRACE
 from tests.support import faults
+from tests.support.stopwatch import Stopwatch, timed
 from tests.support.waiting import aeventually, eventually
 from tiercache.exceptions import RedisAway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.support.caches import Face
     from tests.support.faults import Site
 
@@ -57,12 +56,6 @@ BEYOND: dict[str, tuple[Any, ...]] = {
     "zrange": ("sorted", 0, -1),
 }
 """django-redis's own calls, which are synchronous only."""
-
-
-def timed(call: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
-    before = time.perf_counter()
-    answer = call(*arguments)
-    return answer, time.perf_counter() - before
 
 
 def fill(cache: Face | Any) -> None:
@@ -161,10 +154,9 @@ def test_raise_means_raise(
     """With FALLBACK "raise" each operation that needs Redis says that it is away, and why."""
     face = make_face(make_exposed(FALLBACK="raise"))
     with outage(site):
-        before = time.perf_counter()
-        with pytest.raises(RedisAway) as caught:
+        with Stopwatch() as watch, pytest.raises(RedisAway) as caught:
             getattr(face, operation)(*OPERATIONS[operation])
-        assert time.perf_counter() - before < BUDGET + GRACE
+        assert watch.seconds < BUDGET + GRACE
         assert isinstance(caught.value.__cause__, redis.exceptions.RedisError | OSError)
 
 
@@ -208,9 +200,9 @@ async def test_many_tasks_wait_no_longer_than_one(
     await cache.aset("key", 1)
 
     async def get(number: int) -> float:
-        before = time.perf_counter()
-        await cache.aget(f"missing{number}")
-        return time.perf_counter() - before
+        with Stopwatch() as watch:
+            await cache.aget(f"missing{number}")
+        return watch.seconds
 
     with outage(site):
         seconds = await asyncio.gather(*(get(number) for number in range(50)))

@@ -99,5 +99,8 @@ class Leases(Writes):
     def _go_alone(self, load: Load, away: RedisAway) -> None:
         """Load for this node alone, or raise for those who would rather know."""
         local = self._alone(away)
+        if away.kind not in ("open", "alone"):
+            # It may have been given all the same.
+            self._abandon(load)
         load.away, load.token = True, None
         load.before = local.numbers_before(load.plan.full_tags)
