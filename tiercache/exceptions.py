@@ -64,3 +64,11 @@ class CannotEnumerate(TierCacheError):
 
 class LoadTimeout(TierCacheError, TimeoutError):
     """A value was not loaded within the caller's `budget`; the load goes on."""
+
+
+class RequestEnded(TierCacheError):
+    """A view asked its request, in a background refresh, for what ended with the request."""
+
+
+class RefreshFailed(TierCacheError):
+    """A page was not loaded anew in the background; the stale one stays."""

@@ -158,7 +158,13 @@ class Tiers:
         self._chance = chance
 
     def _alone(self, away: RedisAway, *changed: str) -> Local:
-        """Return who answers instead of Redis, or raise for those who would rather know."""
+        """Return who answers instead of Redis, or raise for those who would rather know.
+
+        Args:
+            away: why it does not.
+            changed: keys that are going to be changed; whoever waits for that is told.
+        """
+        self._traffic.bells.ring(changed)
         if self._habits.raises and away.kind != "alone":
             self._memory.invalidate_many(changed)
             raise away
@@ -194,7 +200,8 @@ class Tiers:
         end = self._deadline(asked, left)
         if meta is None:
             self._memory.install(key, copy, end, ticket)
-            return Sight(entry.value, float("inf") if left is None else left, "redis")
+            # In its last millisecond it is fresh, and nothing that is loaded anew beside its use.
+            return Sight(entry.value, float("inf") if left is None else max(left, 1), "redis")
         if any(numbers.get(tag) != number for tag, number in meta.tags):
             return None
         fresh = None if left is None else left - meta.grace

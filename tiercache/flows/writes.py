@@ -80,7 +80,6 @@ class Writes(Reads):
         try:
             (stored,) = yield Store(((key, packed.raw),), life, when)
         except RedisAway as away:
-            self._traffic.bells.ring((key,))
             return self._alone(away, key).put(key, copy, deadline, when, era)
         except BaseException:
             # Cancelled, or refused as nonsense: it is not known what Redis holds now.
@@ -128,7 +127,6 @@ class Writes(Reads):
         try:
             removed: int = yield from self._change(Remove(keys))
         except RedisAway as away:
-            self._traffic.bells.ring(keys)
             return self._alone(away, *keys).remove(keys)
         return removed
 
