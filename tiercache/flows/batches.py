@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from ..entry import MISSING, Missing
 from ..errands import Compute, Launch, Wait
 from ..exceptions import RedisAway
-from ..flights import LoadFlight
+from ..flights import LoadFlight, Signal
 from ..loading import LoadContext, is_async
 from ..steps import Flow, Several
 from .common import Sight
@@ -75,7 +76,7 @@ class Batches(Loads):
             flight, leads = self._traffic.loads.board(key, self._memory.ticket(key))
             if leads:
                 flights[key] = flight
-                loads.append(Load(flight, key, plan, sight))
+                loads.append(Load(flight, key, plan, sight, Signal()))
         if loads:
             aside = loads[0].sight is not None
             names = [keys[load.key] for load in loads]
@@ -100,7 +101,10 @@ class Batches(Loads):
     def _lead_many(self, loads: list[Load], names: list[Any], source: ManySource) -> Flow[None]:
         """Bring the flights to their ends, whatever happens."""
         try:
-            outcomes = yield from self._obtain_many(loads, names, source)
+            with ExitStack() as bells:
+                for load in loads:
+                    load.changed = bells.enter_context(self._traffic.bells.hung(load.key))
+                outcomes = yield from self._obtain_many(loads, names, source)
         except Exception as exc:  # noqa: BLE001 - it is everybody's who waits
             for load in loads:
                 load.flight.traceback = exc.__traceback__

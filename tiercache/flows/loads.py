@@ -116,7 +116,9 @@ class Loads(Storing):
     ) -> Flow[None]:
         """Bring the flight to its end, whatever happens."""
         try:
-            outcome = yield from self._obtain(Load(flight, key, plan, sight), source)
+            with self._traffic.bells.hung(key) as changed:
+                load = Load(flight, key, plan, sight, changed)
+                outcome = yield from self._obtain(load, source)
         except Exception as exc:  # noqa: BLE001 - it is everybody's who waits
             flight.traceback = exc.__traceback__
             self._traffic.loads.land(flight, error=exc)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ..entry import Copy
-from ..flights import LoadFlight
+from ..flights import LoadFlight, Signal
 from ..header import Meta
 from ..loading import DEFAULT, LoadContext, as_names
 from ..local import Before
@@ -77,11 +77,14 @@ class Load:
         token: what the lease bears; None while Redis is away.
         away: whether memory alone is written to.
         before: what was known of tags when it began.
+        changed: a signal of the first change to the key, on this node or heard of by it.
         life, grace, tags, stored, cost: how to store it, once it has been computed; in
             milliseconds, and by full keys.
     """
 
-    def __init__(self, flight: LoadFlight, key: str, plan: Plan, sight: Sight | None) -> None:
+    def __init__(
+        self, flight: LoadFlight, key: str, plan: Plan, sight: Sight | None, changed: Signal
+    ) -> None:
         self.flight = flight
         self.key = key
         self.plan = plan
@@ -90,6 +93,7 @@ class Load:
         self.token: str | None = None
         self.away = False
         self.before = Before({}, 0, 0)
+        self.changed = changed
 
     def settle(self, context: LoadContext, seconds: float) -> None:
         """Decide how it is stored, now that the source has had its say."""
@@ -115,9 +119,7 @@ class Loaded(NamedTuple):
     Attributes:
         load: of which it is the outcome.
         step: stores it.
-        copy, deadline, ticket: for memory.
-        valid: whether nothing on this node changed the key since the flight began.
-        era: the memory tier's.
+        copy, deadline, ticket, era: for memory.
     """
 
     load: Load
@@ -125,5 +127,4 @@ class Loaded(NamedTuple):
     copy: Copy
     deadline: float
     ticket: int
-    valid: bool
     era: int

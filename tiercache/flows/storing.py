@@ -57,7 +57,7 @@ class Storing(Leases):
         dressed = self._dressed(load.key, packed, load.life, meta, now)
         tags = meta.tags if meta else ()
         step = Store(((load.key, dressed.raw),), dressed.life, "", tags, load.token)
-        return Loaded(load, step, dressed.copy, self._deadline(now, load.life), ticket, valid, era)
+        return Loaded(load, step, dressed.copy, self._deadline(now, load.life), ticket, era)
 
     def _write_loaded(self, loaded: list[Loaded]) -> Flow[None]:
         """Store in one round trip; in memory alone while Redis is away."""
@@ -66,8 +66,8 @@ class Storing(Leases):
             answers = yield from self._send(loaded)
         except RedisAway as away:
             for each in loaded:
-                # Where it was changed meanwhile, there is no lease by which Redis could tell.
-                if each.valid:
+                # There is no lease by which Redis could tell whether it was changed meanwhile.
+                if not each.load.changed.happened:
                     local = self._alone(away, each.load.key)
                     local.put(each.load.key, each.copy, each.deadline, "", each.era)
         except BaseException:
