@@ -49,6 +49,9 @@ VALID = [
     ("JITTER", 0.1, "jitter", 0.1),
     ("LEASE", 5, "lease", 5.0),
     ("LOAD_RETRY", 0.5, "load_retry", 0.5),
+    ("ON_COMMIT", True, "on_commit", "default"),
+    ("ON_COMMIT", False, "on_commit", None),
+    ("ON_COMMIT", "other", "on_commit", "other"),
     ("FALLBACK", "memory", "raises", False),
     ("FALLBACK", "raise", "raises", True),
 ]
@@ -75,6 +78,7 @@ INVALID = [
     *(("JITTER", value, ["from 0 to below 1"]) for value in (-0.1, 1, 1.5, "0.1", None, True)),
     *(("LEASE", value, ["seconds", "above 0"]) for value in (*NOT_SECONDS, None)),
     *(("LOAD_RETRY", value, ["seconds", "above 0"]) for value in (*NOT_SECONDS, None)),
+    *(("ON_COMMIT", value, ["True", "False", "alias"]) for value in ("", None, 1, ["default"])),
 ]
 
 

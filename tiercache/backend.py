@@ -36,10 +36,8 @@ class TieredCache(Loads, Commands):
         entry = self._shelf.entries.get(full)
         if entry is not None and time.monotonic() < entry.deadline:
             entry.used = True
-            if not entry.form:
+            if not (entry.form or sources.watching):
                 self._calls.memory_hits += 1
-                if sources.watching:
-                    sources.note("memory")
                 return entry.held
             value = self._open(entry)
             if value is not MISSING:
@@ -53,10 +51,8 @@ class TieredCache(Loads, Commands):
         entry = self._shelf.entries.get(full)
         if entry is not None and time.monotonic() < entry.deadline:
             entry.used = True
-            if not entry.form:
+            if not (entry.form or sources.watching):
                 self._calls.memory_hits += 1
-                if sources.watching:
-                    sources.note("memory")
                 return entry.held
             value = self._open(entry)
             if value is not MISSING:

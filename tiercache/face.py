@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, default_key_func
 
-from . import sources, stores
-from .entry import MISSING, SERIALIZED, WARNS, Entry
-from .flows import Extras
+from . import sources, stores, transactions
+from .entry import KEPT, MISSING, SERIALIZED, WARNS, Entry
+from .flows import Extras, Flows
+from .flows.overlay import Overlay
 from .keys import TAG, warns
 from .loading import as_names
 from .stats import Stats
@@ -45,7 +46,8 @@ class Face(BaseCache):
         binding = stores.bind(location, params)
         self._binding = binding
         self._node = binding.node
-        self._flows = binding.flows
+        self._local = binding.flows.local
+        self._database = binding.options.on_commit
         self._calls = binding.calls
         self._shelf = binding.shelf
         self._budget = binding.options.time_budget
@@ -86,9 +88,12 @@ class Face(BaseCache):
     def _open(self, entry: Entry) -> Any:
         """Return the value of a hit that is not simply held, `MISSING` if it is none after all.
 
-        It is one of the caller's own, or has tags, or a key that Django warns about.
+        It is one of the caller's own, or has tags, or a key that Django warns about, or somebody
+        wants to know of it, or a transaction may have changed it.
         """
-        local = self._flows.local
+        local = self._local
+        if sources.watching and self._is_hidden(entry):
+            return MISSING
         if entry.form != SERIALIZED:
             if entry.form & WARNS:
                 self.validate_key(entry.key)
@@ -107,11 +112,9 @@ class Face(BaseCache):
         if entry is None or entry.deadline <= time.monotonic():
             return MISSING
         entry.used = True
-        if entry.form:
+        if entry.form or sources.watching:
             return self._open(entry)
         self._calls.memory_hits += 1
-        if sources.watching:
-            sources.note("memory")
         return entry.held
 
     def _is_held(self, full: str) -> bool:
@@ -120,13 +123,24 @@ class Face(BaseCache):
             entry is not None
             and time.monotonic() < entry.deadline
             and not entry.form & WARNS
-            and self._flows.local.holds(entry)
+            and self._local.holds(entry)
+            and not (sources.watching and self._is_hidden(entry))
         )
+
+    def _is_hidden(self, entry: Entry) -> bool:
+        """Tell whether the caller's transaction has changed what this is a copy of."""
+        view = transactions.view_of(self._node)
+        if view is None:
+            return False
+        tags = entry.held.meta.tags if entry.form & KEPT else ()
+        return view.hides(entry.key, (tag for tag, _ in tags))
 
     def _held_of(
         self, keys: Iterable[Any], version: int | None
     ) -> tuple[dict[Any, Any], dict[str, Any]]:
         """Return the values that memory has, by key, and the other keys, by full key."""
+        if sources.watching and transactions.view_of(self._node) is not None:
+            return self._seen_of(keys, version)
         entries, now = self._shelf.entries, time.monotonic()
         values: dict[Any, Any] = {}
         missing: dict[str, Any] = {}
@@ -148,7 +162,30 @@ class Face(BaseCache):
         self._calls.memory_hits += plain
         return values, missing
 
+    def _seen_of(
+        self, keys: Iterable[Any], version: int | None
+    ) -> tuple[dict[Any, Any], dict[str, Any]]:
+        """Do as `_held_of` within a transaction that has changed something."""
+        values: dict[Any, Any] = {}
+        missing: dict[str, Any] = {}
+        for key in keys:
+            full = self._full_key(key, version)
+            value = self._held(full)
+            if value is MISSING:
+                missing[self._checked(full)] = key
+            else:
+                values[key] = value
+        return values, missing
+
     # Flows
+
+    @property
+    def _flows(self) -> Flows | Overlay:
+        """The operations: the alias's own, or what they are in a transaction that defers."""
+        own = self._binding.flows
+        if self._database is None and not (sources.watching or transactions.blocks):
+            return own
+        return transactions.flows_for(own, self._node, self._database, self._run)
 
     def _run(self, flow: Flow[_T]) -> _T:
         return self._node.run(flow, self._budget)

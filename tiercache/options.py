@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.utils import DEFAULT_DB_ALIAS
 
 from .policies import POLICIES
 
@@ -91,6 +92,7 @@ class Options:
         jitter: the share of a timeout by which it may be shortened, at random.
         lease: seconds after which the lease of a load ends by itself.
         load_retry: seconds after a failed load before the next, while there is a stale value.
+        on_commit: the alias of the database whose transactions changes wait for; None: of none.
     """
 
     max_entries: int = 10_000
@@ -105,6 +107,7 @@ class Options:
     jitter: float = 0.0
     lease: float = 10.0
     load_retry: float = 10.0
+    on_commit: str | None = None
 
 
 class Problem(ImproperlyConfigured):
@@ -284,6 +287,12 @@ def _any_bool(value: object) -> bool:
     return value if isinstance(value, bool) else _no("True or False")
 
 
+def _database(value: object) -> str | None:
+    if isinstance(value, bool):
+        return DEFAULT_DB_ALIAS if value else None
+    return value if isinstance(value, str) and value else _no("True, False or a database's alias")
+
+
 _OWN: Final[dict[str, Callable[[Any], Any]]] = {
     "MAX_ENTRIES": _count,
     "MAX_BYTES": _size,
@@ -297,6 +306,7 @@ _OWN: Final[dict[str, Callable[[Any], Any]]] = {
     "JITTER": _share,
     "LEASE": _seconds,
     "LOAD_RETRY": _seconds,
+    "ON_COMMIT": _database,
 }
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     **_OWN,

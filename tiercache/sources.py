@@ -27,7 +27,10 @@ class Seen:
 _current: ContextVar[Seen | None] = ContextVar("tiercache_seen", default=None)
 
 watching = 0
-"""How many `watch` blocks are open in this process; while none is, look-ups note nothing."""
+"""How many have a say in this process's look-ups; while none has, a hit asks nobody.
+
+The `watch` blocks that are open, and the changes that wait for a commit (`transactions.Change`).
+"""
 
 
 @contextmanager

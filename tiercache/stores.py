@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache.backends.base import get_key_func
 from django.core.signals import setting_changed
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from . import background, keeper, runner
@@ -62,7 +63,16 @@ class _Backend:
 
 
 OF_ALIAS = frozenset(
-    {"TIME_BUDGET", "FALLBACK", "IGNORE_EXCEPTIONS", "GRACE", "JITTER", "LEASE", "LOAD_RETRY"}
+    {
+        "TIME_BUDGET",
+        "FALLBACK",
+        "IGNORE_EXCEPTIONS",
+        "GRACE",
+        "JITTER",
+        "LEASE",
+        "LOAD_RETRY",
+        "ON_COMMIT",
+    }
 )
 """Options that are the alias's own, and may differ among those that share a store."""
 
@@ -148,6 +158,7 @@ def _make(location: Any, params: Mapping[str, Any], own_namespace: str | None) -
     alias = alias_of(location, params)
     raw = params.get("OPTIONS") or {}
     options = parse(raw, alias=alias)
+    _refuse_unknown_database(options.on_commit, alias)
     key = identity(location, params)
     if key not in _nodes:
         client = None if is_memory_only(location) else _make_client(location, params, options)
@@ -173,6 +184,15 @@ def _make(location: Any, params: Mapping[str, Any], own_namespace: str | None) -
         client=client,
         reverse_key=_reverse_key_function(params.get("REVERSE_KEY_FUNCTION")),
     )
+
+
+def _refuse_unknown_database(database: str | None, alias: str | None) -> None:
+    if database is not None and database not in connections.settings:
+        raise Problem(
+            "ON_COMMIT",
+            f"OPTIONS['ON_COMMIT'] of cache {alias!r} is {database!r}, and there is no such "
+            f"database; allowed: True, False, {', '.join(map(repr, connections.settings))}",
+        )
 
 
 def _make_node(location: Any, raw: Mapping[str, Any], options: Options, client: Any) -> Node:

@@ -171,7 +171,7 @@ class Batches(Loads):
             for load in loads:
                 load.settle(context, self._clock() - began)
             self._calls.loaded_in(loads[0].cost)
-            return (yield from self._store_many(mine, found))
+            return (yield from self._store_many(mine, mapping_of(found)))
         except Exception:
             self._calls.load_failures += 1
             for load in loads:
@@ -182,10 +182,6 @@ class Batches(Loads):
         self, mine: dict[Any, Load], found: Mapping[Any, Any]
     ) -> Flow[dict[str, Outcome | Missing]]:
         """Store what was found in one round trip; give the other leases back."""
-        if not isinstance(found, Mapping):
-            raise TypeError(
-                f"the loader returned {type(found).__name__}; allowed: a mapping of values by key"
-            )
         outcomes: dict[str, Outcome | Missing] = {}
         loaded = []
         for name, load in mine.items():
@@ -203,6 +199,19 @@ class Batches(Loads):
         if loaded:
             yield from self._write_loaded(loaded)
         return outcomes
+
+
+def mapping_of(found: Any) -> Mapping[Any, Any]:
+    """Return what a source of many values has found.
+
+    Raises:
+        TypeError: it is no mapping.
+    """
+    if not isinstance(found, Mapping):
+        raise TypeError(
+            f"the loader returned {type(found).__name__}; allowed: a mapping of values by key"
+        )
+    return found
 
 
 def _only(source: ManySource, name: Any, context: LoadContext) -> Any:
