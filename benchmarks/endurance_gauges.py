@@ -115,7 +115,7 @@ GAUGES: tuple[Gauge, ...] = (
     # What a node holds: a line for each table that it keeps.
     Gauge("epochs (tickets)", lambda bench: len(bench.node.memory._epochs)),
     Gauge("flights, waits, abandoned leases", lambda bench: len(bench.node.traffic)),
-    Gauge("loads that rest", lambda bench: bench.node.traffic.resting),
+    Gauge("loads that rest", lambda bench: len(bench.node.traffic.resting)),
     Gauge("journaled keys", lambda bench: len(bench.node.health.journal)),
     Gauge("journaled patterns", lambda bench: len(bench.node.health.journal._patterns)),
     Gauge("journal, being made good", lambda bench: len(bench.node.health.journal._asked_for)),

@@ -11,8 +11,8 @@ from redis.retry import Retry
 
 from . import scripts
 from .deadline import bounded
-from .flights import Bells
-from .keys import LEASE, literal_head
+from .flights import Traffic
+from .keys import LEASE, TAG, literal_head
 from .listener import Listener
 from .memory import MemoryTier
 from .messages import Post, channel
@@ -38,7 +38,7 @@ class Backplane:
             outlive a new subscription.
         namespaces: returns globs of the keys to listen for, none for all keys ("tracking").
         changed: called when `connected` has changed.
-        bells: who waits for a change.
+        traffic: what is under way, and who waits for a change.
 
     Attributes:
         connected: whether every change is heard.
@@ -56,7 +56,7 @@ class Backplane:
         keep: Callable[[str], bool],
         namespaces: Callable[[], Iterable[str]],
         changed: Callable[[], None],
-        bells: Bells,
+        traffic: Traffic,
     ) -> None:
         self.connected = False
         self._closed = False
@@ -69,7 +69,7 @@ class Backplane:
         self._keep = keep
         self._namespaces = namespaces
         self._changed = changed
-        self._bells = bells
+        self._traffic = traffic
         memory.pause()
         self._primary = Primary.of(pool)
         self._listener = Listener(
@@ -120,7 +120,7 @@ class Backplane:
         self._memory.resume(self._keep)
         self.connected = True
         self._changed()
-        self._bells.ring(None)
+        self._traffic.bells.ring(None)
         logger.info("tiercache.backplane.joined: %s", self._store, extra={"store": self._store})
 
     def lost(self) -> None:
@@ -138,7 +138,7 @@ class Backplane:
         self.connected = False
         self._memory.pause()
         self._changed()
-        self._bells.ring(None)
+        self._traffic.bells.ring(None)
 
     def heard(self, origin: str | None, keys: Iterable[str] | None) -> None:
         """Drop what somebody else changed."""
@@ -146,12 +146,15 @@ class Backplane:
             return
         if keys is None:
             self._memory.invalidate_where(lambda key: not self._keep(key))
-            self._bells.ring(None)
+            self._traffic.changed(None)
             return
         keys = tuple(keys)
         self._memory.invalidate_many(keys)
+        if any(TAG in key for key in keys):
+            # What was computed before an eviction is not for those who ask after it.
+            self._traffic.loads.seal()
         # The server tells of leases as of everything else; nodes tell of what they are for.
-        self._bells.ring([key.removesuffix(LEASE) for key in keys])
+        self._traffic.changed([key.removesuffix(LEASE) for key in keys])
 
     # How it listens
 

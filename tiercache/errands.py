@@ -66,9 +66,11 @@ class Launch(Errand):
         budget: the seconds of Redis's time that it has.
         aside: whether to do so beside what the caller does, and not before it goes on. On an
             event loop it is always a task of its own.
+        awaited: whether somebody waits for it.
     """
 
     flow: Flow[None]
     flights: tuple[LoadFlight, ...]
     budget: float
     aside: bool
+    awaited: bool

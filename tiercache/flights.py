@@ -69,9 +69,11 @@ class Flight(Signal):
         outcome: what it brought, once it has landed.
         error: why it brought nothing; the same for all who waited.
         abandoned: whether it ended without either, so that whoever waited tries again.
+        lost: tells whether nobody carries it on any more, as after its event loop has ended;
+            None where that cannot be.
     """
 
-    __slots__ = ("abandoned", "error", "key", "outcome", "thread", "ticket")
+    __slots__ = ("abandoned", "error", "key", "lost", "outcome", "thread", "ticket")
 
     def __init__(self, key: str, ticket: int) -> None:
         self.happened = False
@@ -82,6 +84,7 @@ class Flight(Signal):
         self.outcome: Any = None
         self.error: Exception | None = None
         self.abandoned = False
+        self.lost: Callable[[], bool] | None = None
 
 
 class LoadFlight(Flight):
@@ -89,14 +92,16 @@ class LoadFlight(Flight):
 
     Attributes:
         traceback: where `error` was raised.
+        cause: why it was abandoned, where what carried it on was interrupted.
         forced: whether it is under way whatever there is already.
         blocked_by: the loads that what carries it on is waiting for.
     """
 
-    __slots__ = ("blocked_by", "forced", "traceback")
+    __slots__ = ("blocked_by", "cause", "forced", "traceback")
 
     def __init__(self, key: str, ticket: int) -> None:
         super().__init__(key, ticket)
+        self.cause: BaseException | None = None
         self.traceback: TracebackType | None = None
         self.forced = False
         self.blocked_by: list[LoadFlight] = []
@@ -120,14 +125,23 @@ class Flights(Generic[_Flight]):
         """Join the key's flight, or begin one: return it, and whether the caller leads it.
 
         A flight whose ticket differs began before a change that the caller may know of, so it
-        is not joined; the new one takes its place. With `alone` none is joined.
+        is not joined; the new one takes its place. Nor is one that is lost, which is abandoned.
+        With `alone` none is joined.
         """
         with self._lock:
-            flight = self._flights.get(key)
-            if flight is not None and flight.ticket == ticket and not alone:
-                return flight, False
+            there = self._flights.get(key)
+            lost = there is not None and there.lost is not None and there.lost()
+            if there is not None and there.ticket == ticket and not alone and not lost:
+                return there, False
             self._flights[key] = flight = self._kind(key, ticket)
-            return flight, True
+        if lost and there is not None:
+            self.abandon(there)
+        return flight, True
+
+    def seal(self) -> None:
+        """Let nobody join what is under way: it began before a change that callers may know of."""
+        with self._lock:
+            self._flights.clear()
 
     def land(self, flight: _Flight, outcome: Any = None, *, error: Exception | None = None) -> None:
         """Tell all who wait what the flight brought; nobody joins it any more."""
@@ -194,7 +208,9 @@ class Traffic:
     Attributes:
         reads, loads: the flights.
         bells: who waits for another node's load.
+        changes: loads that have to know of a change to their key.
         abandoned: leases to give back, as key and token.
+        resting: until when keys are not to be loaded.
     """
 
     def __init__(self, hurry: Callable[[], object]) -> None:
@@ -210,25 +226,30 @@ class Traffic:
         self.reads = Flights(Flight)
         self.loads = Flights(LoadFlight)
         self.bells = Bells()
+        self.changes = Bells()
         self.abandoned: deque[tuple[str, str]] = deque(maxlen=MOST_ABANDONED)
+        self.resting: dict[str, float] = {}
         self._name = name
-        self._rests: dict[str, float] = {}
         self._count = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self.reads) + len(self.loads) + len(self.bells) + len(self.abandoned)
+        under_way = len(self.reads) + len(self.loads) + len(self.changes)
+        return under_way + len(self.bells) + len(self.abandoned)
 
-    @property
-    def resting(self) -> int:
-        """How many keys are not to be loaded yet, or were not until a while ago."""
-        return len(self._rests)
+    def changed(self, keys: Iterable[str] | None) -> None:
+        """Tell all whom it concerns that these keys were changed, or all of them."""
+        if self.resting:
+            for key in tuple(self.resting) if keys is None else tuple(keys):
+                self.resting.pop(key, None)
+        self.changes.ring(keys)
+        self.bells.ring(keys)
 
     def sweep(self, now: float) -> None:
         """Forget the rests that are over."""
-        for key, until in list(self._rests.items()):
+        for key, until in list(self.resting.items()):
             if until <= now:
-                self._rests.pop(key, None)
+                self.resting.pop(key, None)
 
     def token(self) -> str:
         """Return a name for a lease that no other lease of any node has."""
@@ -242,17 +263,17 @@ class Traffic:
         self._hurry()
 
     def rest(self, key: str, until: float) -> None:
-        """Do not try to load a key again before a time of the clock."""
-        if len(self._rests) >= MOST_RESTS:
-            self._rests.clear()
-        self._rests[key] = until
+        """Do not try to load a key again before a time of the clock, or a change to the key."""
+        if len(self.resting) >= MOST_RESTS:
+            self.resting.clear()
+        self.resting[key] = until
 
     def rests(self, key: str, now: float) -> bool:
         """Tell whether a key is not to be loaded yet."""
-        until = self._rests.get(key)
+        until = self.resting.get(key)
         if until is None:
             return False
         if until <= now:
-            self._rests.pop(key, None)
+            self.resting.pop(key, None)
             return False
         return True

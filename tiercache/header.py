@@ -22,6 +22,7 @@ MARK: Final = b"\xc1"
 FORMAT: Final = 1
 
 _FIXED: Final = struct.Struct(">BBQIH")
+# Numbers that Redis gives are positive, and in `scripts` unsigned; those of memory alone are not.
 _TAG: Final = struct.Struct(">qH")
 
 LONGEST_COST: Final = 2**32 - 1

@@ -18,6 +18,10 @@ LEASE = ":tiercache.lease"
 TAG = "tiercache.tag:"
 """What the key of a tag begins with, as a caller would name it."""
 
+COUNTS = ("tiercache:tags", "tiercache:evictions")
+"""The keys of the highest number that a tag was given, and of how often tags were evicted; one of
+each for a database."""
+
 # What a key function is shown to find out where it puts the key and the version: twice, since
 # one that hashes or cuts them may look as if it did not.
 _KEY_MARKS = ("tiercachekeymark", "k" * 300)
@@ -43,8 +47,8 @@ def lease_of(key: str) -> str:
 
 
 def is_internal(full: str) -> bool:
-    """Tell whether a full key is none of a caller's: a lease or a tag."""
-    return full.endswith(LEASE) or f":{TAG}" in full
+    """Tell whether a full key is none of a caller's: a lease, a tag, or what counts those."""
+    return full.endswith(LEASE) or TAG in full or full in COUNTS
 
 
 def escape(text: str) -> str:

@@ -154,7 +154,9 @@ class Local:
     def increment(self, key: str, delta: Any, *, create: bool, era: int) -> Any:
         """Add to a value; return the sum, or `MISSING` where there is none and none is made."""
         while True:
-            entry = self._fresh(key)
+            there = self._memory.fresh(key)
+            # What has been evicted with its tag counts for nothing, and is to be replaced.
+            entry = there if there is not None and self.holds(there) else None
             if entry is None and not create:
                 return MISSING
             value = 0 if entry is None else self.value(entry)
@@ -163,7 +165,7 @@ class Local:
             total = value + delta
             copy = like(entry, marked(key, self._codec.pack(total).copy))
             deadline = float("inf") if entry is None else entry.deadline
-            expect = MISSING if entry is None else entry
+            expect = MISSING if there is None else there
             # Another thread may have been here since the look-up.
             if self._memory.put(key, copy, deadline, expect=expect, era=era):
                 return total

@@ -201,6 +201,9 @@ class Node:
         return answer
 
     def _admit(self, step: Step) -> None:
+        if not self._ready:
+            # In the child of a fork that came while the flow was on its way.
+            self._get_ready()
         if self._pool is None:
             raise RedisAway("alone", "this cache has no Redis tier")
         if self.health.refuses(step):
@@ -238,7 +241,7 @@ class Node:
                 keep=self._is_own,
                 namespaces=self._namespaces,
                 changed=self._set_shelves,
-                bells=self.traffic.bells,
+                traffic=self.traffic,
             )
         self._wire = Wire(self._backplane.post if self._backplane else None)
         self._remote = Remote(pool, self._wire)

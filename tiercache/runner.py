@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import inspect
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from asgiref.sync import sync_to_async
+import asgiref.local
 
 from . import background
 from .errands import HAPPENED, LATE, OWN, Compute, Errand, Launch, Wait
+from .exceptions import LoadTimeout
 from .flights import Flight, Flights, LoadFlight, Signal
 from .loading import compute, computing, is_async
 from .steps import Flow
 
 logger = logging.getLogger("tiercache")
+
+LOOK_AGAIN = 10.0
+"""Seconds after which who waits looks whether anybody still carries on what is waited for."""
+
+ON_LOOP = 1.0
+"""Seconds for which a synchronous call holds up an event loop, for what may be waiting for it."""
+
+_tagged: Any = getattr(asgiref.local, "_Storage", None)
 
 _leading: contextvars.ContextVar[tuple[LoadFlight, ...]] = contextvars.ContextVar(
     "tiercache_leading", default=()
@@ -54,16 +63,18 @@ class Runner:
     def perform(self, errand: Errand, deadline: float) -> Any:
         """Carry an errand out in this thread; `deadline` is the end of the time budget."""
         if isinstance(errand, Wait):
-            return _wait(errand.signal, _patience(errand, deadline))
+            return self._wait(errand.signal, _patience(errand, deadline))
         if isinstance(errand, Compute):
             return _compute(errand)
         assert isinstance(errand, Launch)  # noqa: S101 - there is no other
         if errand.aside:
-            context = contextvars.copy_context()
             for flight in errand.flights:
                 flight.thread = None
-            if not background.background.do(lambda: context.run(self._carry, errand)):
-                self._abandon(errand)
+            work = _with_context(self._carry, errand)
+            if not background.background.do(work, awaited=errand.awaited):
+                for flight in errand.flights:
+                    full = LoadTimeout(f"{flight.key!r} was not loaded: too many loads wait")
+                    self._loads.land(flight, error=full)
         else:
             self._carry(errand)
         return None
@@ -71,48 +82,119 @@ class Runner:
     async def aperform(self, errand: Errand, deadline: float) -> Any:
         """Carry an errand out on the running event loop."""
         if isinstance(errand, Wait):
-            return await _await(errand.signal, _patience(errand, deadline))
+            return await self._await(errand.signal, _patience(errand, deadline))
         if isinstance(errand, Compute):
             return await _acompute(errand)
         assert isinstance(errand, Launch)  # noqa: S101 - there is no other
         # A task of its own, so that a caller that is cancelled takes nobody's value away.
-        task = asyncio.get_running_loop().create_task(self._acarry(errand))
+        loop = asyncio.get_running_loop()
+        for flight in errand.flights:
+            flight.lost = lambda: not loop.is_running()
+        task = loop.create_task(self._acarry(errand))
         _tasks.add(task)
+        # The loop may end without a word; whoever notices abandons the flights.
+        errand.flights[0].listen(lambda: _tasks.discard(task))
         task.add_done_callback(lambda task: self._landed(task, errand))
         return None
 
     def _carry(self, errand: Launch) -> None:
         try:
-            with _leads(errand.flights):
+            # What is beside the caller holds the caller up only while that waits for it.
+            with _leads(errand.flights, () if errand.aside else _leading.get()):
                 self._run(errand.flow, errand.budget)
         finally:
-            self._abandon(errand)
-
-    def _abandon(self, errand: Launch) -> None:
-        """See to it that all have ended, and that the site hears of what no caller sees."""
-        for flight in errand.flights:
-            self._loads.abandon(flight)
-            if errand.aside and flight.error is not None:
-                logger.error("tiercache.load.failed: %r", flight.key, exc_info=flight.error)
+            self._see_to_the_end(errand)
 
     async def _acarry(self, errand: Launch) -> None:
         with _leads(errand.flights):
             await self._arun(errand.flow, errand.budget)
 
     def _landed(self, task: asyncio.Task[None], errand: Launch) -> None:
-        _tasks.discard(task)
         # If the loop ended before the task began, nobody else lands it.
         errand.flow.close()
-        self._abandon(errand)
+        self._see_to_the_end(errand)
         if not task.cancelled():
             task.exception()
 
+    def _see_to_the_end(self, errand: Launch) -> None:
+        """Let nobody wait for what has ended; tell the site of what fails where no caller sees."""
+        for flight in errand.flights:
+            self._loads.abandon(flight)
+            if errand.aside and flight.error is not None:
+                logger.error("tiercache.load.failed: %r", flight.key, exc_info=flight.error)
+
+    # Waiting
+
+    def _wait(self, signal: Signal, seconds: float) -> str:
+        if signal.happened:
+            return HAPPENED
+        if isinstance(signal, Flight) and signal.thread == threading.get_ident():
+            # A synchronous call on the thread of the event loop whose task carries it on.
+            return OWN
+        with _blocked(signal) as for_ever:
+            if for_ever:
+                return OWN
+            event = threading.Event()
+            tell = event.set
+            signal.listen(tell)
+            try:
+                return self._wait_in_turns(signal, event, time.monotonic() + seconds)
+            finally:
+                signal.ignore(tell)
+
+    def _wait_in_turns(self, signal: Signal, event: threading.Event, end: float) -> str:
+        # A flight may be waiting for the very event loop that is held up here.
+        holds_up = isinstance(signal, Flight) and asyncio._get_running_loop() is not None
+        turn = ON_LOOP if holds_up else LOOK_AGAIN
+        while not event.wait(max(min(end - time.monotonic(), turn), 0)):
+            if time.monotonic() >= end:
+                return LATE
+            if holds_up:
+                return OWN
+            self._give_up_if_lost(signal)
+        return HAPPENED
+
+    async def _await(self, signal: Signal, seconds: float) -> str:
+        if signal.happened:
+            return HAPPENED
+        with _blocked(signal) as for_ever:
+            if for_ever:
+                return OWN
+            loop = asyncio.get_running_loop()
+            happened = asyncio.Event()
+
+            def tell() -> None:
+                with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                    loop.call_soon_threadsafe(happened.set)
+
+            signal.listen(tell)
+            try:
+                return await self._await_in_turns(signal, happened, time.monotonic() + seconds)
+            finally:
+                signal.ignore(tell)
+
+    async def _await_in_turns(self, signal: Signal, happened: asyncio.Event, end: float) -> str:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(end - time.monotonic(), LOOK_AGAIN)):
+                    await happened.wait()
+            if signal.happened:
+                return HAPPENED
+            if time.monotonic() >= end:
+                return LATE
+            self._give_up_if_lost(signal)
+
+    def _give_up_if_lost(self, signal: Signal) -> None:
+        """Let those who wait for it try for themselves if nobody carries a flight on any more."""
+        if isinstance(signal, LoadFlight) and signal.lost is not None and signal.lost():
+            self._loads.abandon(signal)
+
 
 @contextmanager
-def _leads(flights: tuple[LoadFlight, ...]) -> Generator[None]:
+def _leads(flights: tuple[LoadFlight, ...], others: tuple[LoadFlight, ...] = ()) -> Generator[None]:
     for flight in flights:
         flight.thread = threading.get_ident()
-    token = _leading.set((*_leading.get(), *flights))
+    token = _leading.set((*others, *flights))
     try:
         yield
     finally:
@@ -124,11 +206,9 @@ def _leads(flights: tuple[LoadFlight, ...]) -> Generator[None]:
 # Waiting
 
 
-def _patience(wait: Wait, deadline: float) -> float | None:
-    """Return the seconds to wait, None without end."""
-    if wait.seconds is None:
-        return max(deadline - time.monotonic(), 0)
-    return None if wait.seconds == math.inf else wait.seconds
+def _patience(wait: Wait, deadline: float) -> float:
+    """Return the seconds to wait, which may be infinity."""
+    return max(deadline - time.monotonic(), 0) if wait.seconds is None else wait.seconds
 
 
 @contextmanager
@@ -165,48 +245,6 @@ def _reaches(signal: LoadFlight, ends: list[LoadFlight]) -> bool:
     return False
 
 
-def _wait(signal: Signal, seconds: float | None) -> str:
-    if signal.happened:
-        return HAPPENED
-    if isinstance(signal, Flight) and signal.thread == threading.get_ident():
-        # A synchronous call on the thread of the event loop whose task carries it on.
-        return OWN
-    with _blocked(signal) as for_ever:
-        if for_ever:
-            return OWN
-        event = threading.Event()
-        tell = event.set
-        signal.listen(tell)
-        try:
-            return HAPPENED if event.wait(seconds) else LATE
-        finally:
-            signal.ignore(tell)
-
-
-async def _await(signal: Signal, seconds: float | None) -> str:
-    if signal.happened:
-        return HAPPENED
-    with _blocked(signal) as for_ever:
-        if for_ever:
-            return OWN
-        loop = asyncio.get_running_loop()
-        happened = asyncio.Event()
-
-        def tell() -> None:
-            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-                loop.call_soon_threadsafe(happened.set)
-
-        signal.listen(tell)
-        try:
-            async with asyncio.timeout(seconds):
-                await happened.wait()
-        except TimeoutError:
-            return HAPPENED if signal.happened else LATE
-        finally:
-            signal.ignore(tell)
-        return HAPPENED
-
-
 # Computing
 
 
@@ -220,13 +258,54 @@ async def _acompute(errand: Compute) -> Any:
         if is_async(errand.source) or not callable(errand.source):
             value = compute(errand.source, errand.context)
         else:
-            # It may ask the database, or take its time: not on the event loop.
-            value = await sync_to_async(compute)(errand.source, errand.context)
+            # It may ask the database, or take its time: not on the event loop. Nor on the thread
+            # that asgiref keeps for the request, since the load is not the request's alone: it
+            # outlives it, and code on that thread may be waiting for this very load.
+            value = await _on_a_thread(_with_context(compute, errand.source, errand.context))
         return await value if inspect.isawaitable(value) else value
 
 
+def _with_context(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    """Return what calls a function, in another thread, with this one's context variables."""
+    context = contextvars.copy_context()
+
+    def call() -> Any:
+        # asgiref's locals, as Django's language and time zone, are seen only by the thread that
+        # they are tagged with, in versions that tag them: move them, as its own calls do.
+        if _tagged is not None:
+            for variable, value in context.items():
+                if isinstance(value, _tagged):
+                    variable.set(_tagged(threading.get_ident(), value.data))
+        return function(*args)
+
+    return lambda: context.run(call)
+
+
+async def _on_a_thread(work: Callable[[], Any]) -> Any:
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def carry_out() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            value = work()
+        except StopIteration as exc:
+            # No future takes one; a generator, as the sync way goes through, says the same.
+            error = RuntimeError("the loader raised StopIteration")
+            error.__cause__ = exc
+            future.set_exception(error)
+        except BaseException as exc:  # noqa: BLE001 - the flow's to deal with
+            future.set_exception(exc)
+        else:
+            future.set_result(value)
+
+    if not background.background.do(carry_out, awaited=True):
+        raise LoadTimeout("not loaded: too many loads wait")
+    return await asyncio.wrap_future(future)
+
+
 def reset_after_fork() -> None:
-    """In a child: no other thread waits, and the parent's tasks are the parent's."""
-    global _lock, _tasks  # noqa: PLW0603 - another thread may have held the one, and used the other
+    """In a child: a thread of the parent's may have held the lock, and tasks are the parent's."""
+    global _lock, _tasks  # noqa: PLW0603 - they are one process's
     _lock = threading.Lock()
     _tasks = set()

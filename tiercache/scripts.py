@@ -1,8 +1,9 @@
 """Lua scripts: where a condition, a change and its message have to be one step in Redis.
 
 Those that change something take the channel and the message as their first two arguments and
-publish only if something changed; an empty channel means that nobody is told. Each change to a
-key removes the lease to load it as well, so that a load that began before stores nothing.
+publish only if something changed, or was to be removed; an empty channel means that nobody is
+told. Each change to a key removes the lease to load it as well, so that a load that began before
+stores nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ local function header(key)
   if version ~= 1 then return 0, {} end
   local tags, at = {}, 16
   for _ = 1, count do
-    local number, length = struct.unpack('>I8I2', redis.call('GETRANGE', key, at, at + 9))
+    local tag = redis.call('GETRANGE', key, at, at + 9)
+    if #tag < 10 then return 0, {} end
+    local number, length = struct.unpack('>I8I2', tag)
     local name = redis.call('GETRANGE', key, at + 10, at + 9 + length)
     tags[name] = string.format('%.0f', number)
     at = at + 10 + length
@@ -134,12 +137,13 @@ return 1
 """
 )
 
-# KEYS: as many leases as keys, after them.
+# KEYS: as many leases as keys, after them. Told in any case: of what the server itself has evicted
+# for want of memory, nodes may still have copies.
 REMOVE: Final = """
 local half = #KEYS / 2
 local removed = redis.call('UNLINK', unpack(KEYS, 1, half))
-local ended = redis.call('UNLINK', unpack(KEYS, half + 1))
-if removed + ended > 0 and ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+redis.call('UNLINK', unpack(KEYS, half + 1))
+if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return removed
 """
 
@@ -148,18 +152,23 @@ return removed
 EVICT: Final = """
 local half = (#KEYS - 1) / 2
 local removed = redis.call('UNLINK', unpack(KEYS, 1, half))
-local ended = redis.call('UNLINK', unpack(KEYS, half + 1, half * 2))
+redis.call('UNLINK', unpack(KEYS, half + 1, half * 2))
 redis.call('INCR', KEYS[#KEYS])
-if removed + ended > 0 and ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return removed
 """
 
-RENAME: Final = """
+RENAME: Final = (
+    _TELL
+    + _HEADER
+    + """
+if not alive(KEYS[1]) then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
 redis.call('DEL', KEYS[3], KEYS[4])
-if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+tell()
 return 1
 """
+)
 
 # ARGV: PEXPIRE, PEXPIREAT, PERSIST or TOUCH (PERSIST that counts for any entry), and the time.
 EXPIRE: Final = (
@@ -207,18 +216,18 @@ return 1
 """
 
 # KEYS: key, lease, the counts of tags and of evictions, tags. ARGV: token, life, which other leases
-# to replace.
+# to replace, and for how long a lease is kept after its end.
+# One that is over may be taken by anybody; until somebody does, its holder, if it lives, may store.
 # A lease whose holder rests after a failure begins with "-".
 TAKE: Final = (
     _NUMBERS
     + """
 local holder, mine, left = redis.call('GET', KEYS[2]), 0, 0
 local resting = holder and string.sub(holder, 1, 1) == '-'
-if not holder or ARGV[3] == 'any' or (resting and ARGV[3] == 'resting') then
-  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-  mine = 1
-else
-  left = redis.call('PTTL', KEYS[2])
+if holder then left = redis.call('PTTL', KEYS[2]) - ARGV[4] end
+if left <= 0 or ARGV[3] == 'any' or (resting and ARGV[3] == 'resting') then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2] + ARGV[4])
+  mine, left = 1, 0
 end
 local value = redis.pcall('GET', KEYS[1])
 if type(value) ~= 'string' then value = false end
@@ -231,7 +240,7 @@ if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
 if ARGV[4] == '0' then
   redis.call('DEL', KEYS[2])
 else
-  redis.call('SET', KEYS[2], '-' .. ARGV[3], 'PX', ARGV[4])
+  redis.call('SET', KEYS[2], '-' .. ARGV[3], 'PX', ARGV[4] + ARGV[5])
 end
 if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return 1

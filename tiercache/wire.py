@@ -10,7 +10,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from . import scripts
 from .header import MARK
-from .keys import lease_of
+from .keys import COUNTS, lease_of
 from .messages import Post
 from .steps import (
     NOT_AN_INTEGER,
@@ -44,9 +44,9 @@ Command: TypeAlias = tuple[Any, ...]
 AT_ONCE: Final = 1000
 """Keys that one script takes: Lua's stack holds some 8,000, and others wait while it runs."""
 
-COUNTS: Final = ("tiercache:tags", "tiercache:evictions")
-"""The keys of the highest number that a tag was given, and of how often tags were evicted; one of
-each for a database."""
+AFTERLIFE: Final = 600_000
+"""Milliseconds for which a lease is kept after its end: a load that outlives its lease is stored
+all the same if nobody else has begun one, and nothing has changed."""
 
 _MILLISECONDS: Final = {
     "EXPIRE": ("PEXPIRE", 1000),
@@ -138,7 +138,7 @@ class Wire:
         return [self._change(scripts.INCREMENT, step.keys, step.delta, create)]
 
     def _release(self, step: Release) -> list[Command]:
-        return [self._change(scripts.RELEASE, (step.key,), step.token, step.rest)]
+        return [self._change(scripts.RELEASE, (step.key,), step.token, step.rest, AFTERLIFE)]
 
     def _extend(self, step: Extend) -> list[Command]:
         life = "" if step.life is None else step.life
@@ -216,14 +216,6 @@ def _sum(_: Increment, replies: list[Any]) -> int | str | None:
     return None if total is None else int(total)
 
 
-def _renamed(_: Rename, replies: list[Any]) -> bool:
-    (reply,) = replies
-    if isinstance(reply, ResponseError) and "no such key" in str(reply):
-        return False
-    _checked(reply)
-    return True
-
-
 def _peeked(_: Peek, replies: list[Any]) -> Peeked | None:
     left, head = replies
     # What is no string has no first byte to be asked for, and no header.
@@ -232,7 +224,7 @@ def _peeked(_: Peek, replies: list[Any]) -> Peeked | None:
 
 def _take(step: Take) -> list[Command]:
     keys = (step.key, lease_of(step.key), *COUNTS, *step.tags)
-    return [scripts.run(scripts.TAKE, keys, step.token, step.life, step.over)]
+    return [scripts.run(scripts.TAKE, keys, step.token, step.life, step.over, AFTERLIFE)]
 
 
 def _taken(_: Take, replies: list[Any]) -> Taken:
@@ -274,7 +266,7 @@ _DECODE: Final[dict[type, Callable[[Any, list[Any]], Any]]] = {
     Store: _stored,
     Remove: _removed,
     Expire: _truth,
-    Rename: _renamed,
+    Rename: _truth,
     Increment: _sum,
     Swap: _truth,
     Take: _taken,

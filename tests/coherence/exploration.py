@@ -195,7 +195,8 @@ def _flight(flight: Flight) -> Hashable:
 
 def _traffic(traffic: Traffic) -> Hashable:
     under_way = [frozen(each._flights) for each in (traffic.reads, traffic.loads)]
-    return *under_way, frozen(traffic.bells), frozen(traffic._rests), tuple(traffic.abandoned)
+    waits = frozen(traffic.bells), frozen(traffic.changes), frozen(traffic.resting)
+    return *under_way, *waits, tuple(traffic.abandoned)
 
 
 # The first that fits counts. What a flight's token is called makes no difference.

@@ -87,7 +87,8 @@ class ModelRedis:
             # Whatever changed is no more to be loaded from what was before.
             for key in step.keys:
                 self.leases.pop(key, None)
-        if step.writes and step.keys and (changed or self.leases != leases):
+        removes = isinstance(step, Remove)
+        if step.writes and step.keys and (changed or removes or self.leases != leases):
             self.told.append(step.keys)
         if isinstance(step, Release) and self.leases != leases:
             self.told.append((step.key,))
@@ -443,7 +444,9 @@ class World:
         if self.mail[node]:
             keys = self.mail[node].popleft()
             self.nodes[node].memory.invalidate_many(keys)
-            self.nodes[node].traffic.bells.ring(keys)
+            if any(TAG in key for key in keys):
+                self.nodes[node].traffic.loads.seal()
+            self.nodes[node].traffic.changed(keys)
 
     def lose(self, node: int) -> None:
         """Cut a node's subscription: what is under way to it is lost."""

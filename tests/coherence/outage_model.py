@@ -71,7 +71,7 @@ class Ear:
     def __init__(self, node: OutageNode) -> None:
         self.hears = self.connected = False
         self._memory, self._keep, self._changed = node.memory, node._is_own, node._set_shelves
-        self._node_id, self._store, self._bells = "me", "model", node.traffic.bells
+        self._node_id, self._store, self._traffic = "me", "model", node.traffic
         self._primary = OneServer()
         # So that nothing is logged.
         self._closed = True
@@ -87,7 +87,7 @@ class OutageNode(ModelNode):
         self.shelf, self.strict_shelf = Shelf({}), Shelf({})
         super().__init__(clock, shelf=self.shelf)
         self.clock = clock
-        self.name, self._pool = "model", object()
+        self.name, self._pool, self._ready = "model", object(), True
         self._lock, self._trust_lock, self._errors = threading.Lock(), threading.Lock(), {}
         self.health = Health(clock, lambda state: self._set_shelves())
         self.health.journal.namespaces.add(":*")

@@ -81,7 +81,8 @@ class Batches(Loads):
             aside = loads[0].sight is not None
             names = [keys[load.key] for load in loads]
             flow = self._lead_many(loads, names, source)
-            yield Launch(flow, tuple(flights.values()), self._habits.budget, aside)
+            together = tuple(flights.values())
+            yield Launch(flow, together, self._habits.budget, aside, awaited=not aside)
         return flights
 
     def _one_of_many(
@@ -92,6 +93,8 @@ class Batches(Loads):
             yield Wait(flight, float("inf"))
             if not flight.abandoned:
                 return self._landed(key, flight, leads=True)
+            if flight.cause is not None:
+                raise flight.cause
             if flight.outcome is MISSING:
                 return MISSING
         # Somebody else loads it: here, or on another node.
@@ -103,15 +106,16 @@ class Batches(Loads):
         try:
             with ExitStack() as bells:
                 for load in loads:
-                    load.changed = bells.enter_context(self._traffic.bells.hung(load.key))
+                    load.changed = bells.enter_context(self._traffic.changes.hung(load.key))
                 outcomes = yield from self._obtain_many(loads, names, source)
         except Exception as exc:  # noqa: BLE001 - it is everybody's who waits
             for load in loads:
                 load.flight.traceback = exc.__traceback__
                 self._traffic.loads.land(load.flight, error=exc)
-        except BaseException:
+        except BaseException as exc:
             for load in loads:
                 self._abandon(load)
+                load.flight.cause = exc
                 self._traffic.loads.abandon(load.flight)
             raise
         else:

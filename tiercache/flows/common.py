@@ -164,7 +164,7 @@ class Tiers:
             away: why it does not.
             changed: keys that are going to be changed; whoever waits for that is told.
         """
-        self._traffic.bells.ring(changed)
+        self._traffic.changed(changed)
         if self._habits.raises and away.kind != "alone":
             self._memory.invalidate_many(changed)
             raise away

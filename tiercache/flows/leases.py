@@ -41,9 +41,7 @@ class Leases(Writes):
                 if load.sight is not None:
                     self._leave_alone(load, taken)
                     return None
-                left = max(taken.left, 1) / 1000
-                hears = self._habits.hears and not self._memory.paused
-                yield Wait(bell, left if hears else min(left, DEAF_PATIENCE))
+                yield Wait(bell, self._patience(taken))
 
     def _request(self, load: Load) -> Take:
         """Return the step that asks for the lease, under a new token."""
@@ -55,7 +53,13 @@ class Leases(Writes):
 
     def _leave_alone(self, load: Load, taken: Taken) -> None:
         """Let somebody else load what is stale here, and do not ask again before that is over."""
-        self._traffic.rest(load.key, self._clock() + max(taken.left, 1) / 1000)
+        self._traffic.rest(load.key, self._clock() + self._patience(taken))
+
+    def _patience(self, taken: Taken) -> float:
+        """Return the seconds after which to ask again, if nothing is heard before."""
+        left = max(taken.left, 1) / 1000
+        hears = self._habits.hears and not self._memory.paused
+        return left if hears else min(left, DEAF_PATIENCE)
 
     def _stored_since(
         self, load: Load, taken: Taken, ticket: int, asked: float

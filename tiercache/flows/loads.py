@@ -39,6 +39,7 @@ class Loads(Storing):
         # XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede
         # Prevention", VLDB 2015. One draw for each call, however often it looks.
         eagerness = -math.log(self._chance() or 1.0) * plan.early if plan.early else 0.0
+        end = math.inf if plan.budget is None else self._clock() + plan.budget
         while True:
             sight = None if force else (yield from self._sight(key, eagerness))
             if sight is not None and not self._due(sight, eagerness):
@@ -51,19 +52,22 @@ class Loads(Storing):
                 aside = sight is not None or plan.budget is not None
                 flight.forced = force
                 flow = self._lead(flight, key, source, plan, sight)
-                yield Launch(flow, (flight,), self._habits.budget, aside)
+                yield Launch(flow, (flight,), self._habits.budget, aside, awaited=sight is None)
             if sight is not None:
                 return self._still(sight)
-            landed = yield Wait(flight, math.inf if plan.budget is None else plan.budget)
-            if landed == OWN:
-                # Asked for by what loads it: to wait would be to wait for ever.
-                return (yield Compute(source, LoadContext(key)))
+            landed = yield Wait(flight, max(end - self._clock(), 0.0))
             if landed == LATE:
                 raise LoadTimeout(f"{key!r} was not loaded in {plan.budget} s; the load goes on")
-            if not flight.abandoned:
-                return self._landed(key, flight, leads=leads)
-            if leads and flight.outcome is MISSING:
-                return MISSING
+            if landed != OWN and flight.abandoned:
+                if leads and flight.cause is not None:
+                    raise flight.cause
+                if leads and flight.outcome is MISSING:
+                    return MISSING
+                continue
+            value = MISSING if landed == OWN else self._landed(key, flight, leads=leads)
+            # Asked for by what loads it, where to wait would be to wait for ever; or brought in
+            # a form of which no second copy can be made.
+            return (yield Compute(source, LoadContext(key))) if value is MISSING else value
 
     # Askers
 
@@ -116,13 +120,15 @@ class Loads(Storing):
     ) -> Flow[None]:
         """Bring the flight to its end, whatever happens."""
         try:
-            with self._traffic.bells.hung(key) as changed:
+            with self._traffic.changes.hung(key) as changed:
                 load = Load(flight, key, plan, sight, changed)
                 outcome = yield from self._obtain(load, source)
         except Exception as exc:  # noqa: BLE001 - it is everybody's who waits
             flight.traceback = exc.__traceback__
             self._traffic.loads.land(flight, error=exc)
-        except BaseException:
+        except BaseException as exc:
+            # Who began it is told, since what interrupted it once would do so again.
+            flight.cause = exc
             self._traffic.loads.abandon(flight)
             raise
         else:
@@ -155,7 +161,15 @@ class Loads(Storing):
             return (yield from self._take(load))
         except RedisAway as away:
             self._go_alone(load, away)
-            return load
+            return self._held_since(load) or load
+
+    def _held_since(self, load: Load) -> Outcome | None:
+        """Return what memory has come to hold since the key was looked up, if anything."""
+        there = None if load.forced else self._glance(self._shelf.entries.get(load.key))
+        older = load.sight is not None and there is not None and there.left <= load.sight.left
+        if there is None or there.stale or older:
+            return None
+        return Outcome(there.value, self._codec.pack(there.value).copy)
 
     def _compute(self, load: Load, source: Any) -> Flow[Outcome | Missing]:
         stale = MISSING if load.sight is None else load.sight.value

@@ -118,6 +118,8 @@ class Reads(Tiers):
         """Return what another look-up under way brings, and when that asked."""
         landed = yield Wait(flight, None)
         if landed == LATE:
+            # Its own budget is over as well, unless nobody carries it on: let others ask anew.
+            self._traffic.reads.abandon(flight)
             raise RedisAway("timeout", "the look-up that this one had joined took too long")
         if landed == HAPPENED and isinstance(flight.error, RedisAway):
             raise RedisAway(flight.error.kind, str(flight.error)) from flight.error

@@ -18,11 +18,17 @@ class Storing(Leases):
 
     def _live_on(self, load: Load, sight: Sight) -> Flow[Outcome]:
         """Let the stale value be fresh again, for as long as if it had been computed anew."""
-        copy = self._codec.pack(sight.value).copy
-        outcome = Outcome(sight.value, copy)
-        if load.token is None or not load.stored or load.life == 0:
+        packed = self._codec.pack(sight.value)
+        outcome = Outcome(sight.value, packed.copy)
+        if not load.stored or load.life == 0:
             yield from self._release(load)
             return outcome
+        if load.away:
+            # Memory alone has nothing to extend but the value itself, with the tags that it bears.
+            load.grace, numbers = sight.meta.grace, dict(sight.meta.tags)
+            yield from self._write_loaded([self._loaded(load, packed, numbers)])
+            return outcome
+        assert load.token is not None  # noqa: S101 - it has the lease
         total = None if load.life is None else load.life + sight.meta.grace
         self._memory.begin(load.key)
         try:
@@ -30,7 +36,7 @@ class Storing(Leases):
                 yield Extend(load.key, load.token, total)
         finally:
             self._memory.invalidate(load.key)
-        self._traffic.bells.ring((load.key,))
+        self._traffic.changed((load.key,))
         return outcome
 
     def _store(self, load: Load, value: Any) -> Flow[Outcome | Missing]:
@@ -56,7 +62,10 @@ class Storing(Leases):
         meta = load.meta(numbers)
         dressed = self._dressed(load.key, packed, load.life, meta, now)
         tags = meta.tags if meta else ()
-        step = Store(((load.key, dressed.raw),), dressed.life, "", tags, load.token)
+        # Without a lease it bears a token that no lease has: Redis is not to store it, should it be
+        # back, and while it is away the step is journaled like any other write.
+        token = load.token or self._traffic.token()
+        step = Store(((load.key, dressed.raw),), dressed.life, "", tags, token)
         return Loaded(load, step, dressed.copy, self._deadline(now, load.life), ticket, era)
 
     def _write_loaded(self, loaded: list[Loaded]) -> Flow[None]:
@@ -79,12 +88,10 @@ class Storing(Leases):
                     self._memory.finish(each.load.key, each.copy, each.deadline, each.ticket)
                 else:
                     self._memory.invalidate(each.load.key)
-        self._traffic.bells.ring(keys)
+        self._traffic.changed(keys)
 
     @staticmethod
     def _send(loaded: list[Loaded]) -> Flow[tuple[list[bool | str], ...]]:
-        if loaded[0].load.away:
-            raise RedisAway("open", "it was away when the load began")
         if len(loaded) == 1:
             return ((yield loaded[0].step),)
         answers: tuple[list[bool | str], ...] = yield Several(tuple([e.step for e in loaded]))

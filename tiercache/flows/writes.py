@@ -26,7 +26,7 @@ from ..steps import (
     Store,
     Swap,
 )
-from .common import SCAN_COUNT, Packed
+from .common import PLAIN_META, SCAN_COUNT, Packed
 from .reads import Reads
 
 
@@ -87,7 +87,7 @@ class Writes(Reads):
             raise
         if stored:
             self._memory.finish(key, copy, deadline, ticket)
-            self._traffic.bells.ring((key,))
+            self._traffic.changed((key,))
         return bool(stored)
 
     def set_many(
@@ -120,7 +120,7 @@ class Writes(Reads):
             raise
         else:
             self._memory.finish_many(copies, deadline, tickets)
-        self._traffic.bells.ring(packed)
+        self._traffic.changed(packed)
 
     def delete(self, keys: tuple[str, ...]) -> Flow[int]:
         """Remove keys; return how many were there."""
@@ -139,6 +139,9 @@ class Writes(Reads):
             known: int = yield from self._change(Remove(tags, evicts=True))
         except RedisAway as away:
             return self._alone(away, *tags).evict(tags)
+        finally:
+            # Who asks from now on must not get what was computed before.
+            self._traffic.loads.seal()
         return known
 
     def increment(self, key: str, delta: Any, *, create: bool = False) -> Flow[Any]:
@@ -153,6 +156,11 @@ class Writes(Reads):
             total = yield from self._change(Increment(key, delta, create))
             while total is NOT_AN_INTEGER:
                 total = yield from self._add_in_python(key, delta)
+                if total is None and create:
+                    # What is there is stale, or has been evicted: as good as nothing.
+                    begin = Store(((key, self._codec.pack(delta).raw),), None, "NX")
+                    (made,) = yield from self._change(begin)
+                    total = delta if made else NOT_AN_INTEGER
         except RedisAway as away:
             return self._alone(away, key).increment(key, delta, create=create, era=era)
         return MISSING if total is None else total
@@ -202,7 +210,7 @@ class Writes(Reads):
         finally:
             # Whoever read a value before its removal must not keep it.
             self._memory.invalidate_where(match)
-            self._traffic.bells.ring(None)
+            self._traffic.changed(None)
 
     def call(
         self, function: Callable[[Any], Any], keys: tuple[str, ...], *, writes: bool, empty: Any
@@ -234,7 +242,7 @@ class Writes(Reads):
             self._memory.invalidate_many(step.keys)
             raise
         self._memory.invalidate_many(step.keys)
-        self._traffic.bells.ring(step.keys)
+        self._traffic.changed(step.keys)
         return answer
 
     def _set_expired(self, key: str, when: str) -> Flow[bool]:
@@ -272,7 +280,8 @@ class Writes(Reads):
 
         def dress(numbers: Mapping[str, Any]) -> dict[str, Dressed]:
             meta = Meta(0 if life is None else extras.grace, 0, tuple(numbers.items()))
-            return {k: self._dressed(k, item, life, meta, now) for k, item in packed.items()}
+            dressing = None if meta == PLAIN_META else meta
+            return {k: self._dressed(k, item, life, dressing, now) for k, item in packed.items()}
 
         try:
             numbers = yield from self._numbers_to_bear(extras.tags, keys)
@@ -295,7 +304,7 @@ class Writes(Reads):
             if all(stored):
                 copies = {key: each.copy for key, each in dressed.items()}
                 self._memory.finish_many(copies, deadline, tickets)
-        self._traffic.bells.ring(keys)
+        self._traffic.changed(keys)
         return bool(stored[-1])
 
     def _dressed(
