@@ -213,9 +213,10 @@ def test_a_fork_under_the_memory_tiers_lock_does_not_block_the_child(url: str) -
         cache.set("key", 1)
         locks = [node.memory._lock, node.health._lock, node._lock, node._trust_lock]
         from tiercache import background, keeper, runner, stores
-        locks += [stores._lock, keeper.keeper._lock, background.background._lock, runner._lock]
+        locks += [stores._lock, keeper.keeper._lock, background.background._ready, runner._lock]
         traffic = node.traffic
-        locks += [each._lock for each in (traffic, traffic.reads, traffic.loads, traffic.bells)]
+        locks += [each._lock for each in (traffic, traffic.reads, traffic.loads)]
+        locks += [traffic.bells._lock, traffic.changes._lock]
         for lock in locks:
             held, let_go = threading.Event(), threading.Event()
 

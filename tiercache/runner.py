@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextvars
-import inspect
 import logging
 import threading
 import time
@@ -13,13 +11,10 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import asgiref.local
-
-from . import background
+from . import background, computing
 from .errands import HAPPENED, LATE, OWN, Compute, Errand, Launch, Wait
 from .exceptions import LoadTimeout
 from .flights import Flight, Flights, LoadFlight, Signal
-from .loading import compute, computing, is_async
 from .steps import Flow
 
 logger = logging.getLogger("tiercache")
@@ -29,8 +24,6 @@ LOOK_AGAIN = 10.0
 
 ON_LOOP = 1.0
 """Seconds for which a synchronous call holds up an event loop, for what may be waiting for it."""
-
-_tagged: Any = getattr(asgiref.local, "_Storage", None)
 
 _leading: contextvars.ContextVar[tuple[LoadFlight, ...]] = contextvars.ContextVar(
     "tiercache_leading", default=()
@@ -65,12 +58,12 @@ class Runner:
         if isinstance(errand, Wait):
             return self._wait(errand.signal, _patience(errand, deadline))
         if isinstance(errand, Compute):
-            return _compute(errand)
+            return computing.perform(errand)
         assert isinstance(errand, Launch)  # noqa: S101 - there is no other
         if errand.aside:
             for flight in errand.flights:
                 flight.thread = None
-            work = _with_context(self._carry, errand)
+            work = computing.with_context(self._carry, errand)
             if not background.background.do(work, awaited=errand.awaited):
                 for flight in errand.flights:
                     full = LoadTimeout(f"{flight.key!r} was not loaded: too many loads wait")
@@ -84,7 +77,7 @@ class Runner:
         if isinstance(errand, Wait):
             return await self._await(errand.signal, _patience(errand, deadline))
         if isinstance(errand, Compute):
-            return await _acompute(errand)
+            return await computing.aperform(errand)
         assert isinstance(errand, Launch)  # noqa: S101 - there is no other
         # A task of its own, so that a caller that is cancelled takes nobody's value away.
         loop = asyncio.get_running_loop()
@@ -243,65 +236,6 @@ def _reaches(signal: LoadFlight, ends: list[LoadFlight]) -> bool:
             seen.add(id(flight))
             ahead += flight.blocked_by
     return False
-
-
-# Computing
-
-
-def _compute(errand: Compute) -> Any:
-    with computing(errand.context):
-        return compute(errand.source, errand.context)
-
-
-async def _acompute(errand: Compute) -> Any:
-    with computing(errand.context):
-        if is_async(errand.source) or not callable(errand.source):
-            value = compute(errand.source, errand.context)
-        else:
-            # It may ask the database, or take its time: not on the event loop. Nor on the thread
-            # that asgiref keeps for the request, since the load is not the request's alone: it
-            # outlives it, and code on that thread may be waiting for this very load.
-            value = await _on_a_thread(_with_context(compute, errand.source, errand.context))
-        return await value if inspect.isawaitable(value) else value
-
-
-def _with_context(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
-    """Return what calls a function, in another thread, with this one's context variables."""
-    context = contextvars.copy_context()
-
-    def call() -> Any:
-        # asgiref's locals, as Django's language and time zone, are seen only by the thread that
-        # they are tagged with, in versions that tag them: move them, as its own calls do.
-        if _tagged is not None:
-            for variable, value in context.items():
-                if isinstance(value, _tagged):
-                    variable.set(_tagged(threading.get_ident(), value.data))
-        return function(*args)
-
-    return lambda: context.run(call)
-
-
-async def _on_a_thread(work: Callable[[], Any]) -> Any:
-    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-
-    def carry_out() -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            value = work()
-        except StopIteration as exc:
-            # No future takes one; a generator, as the sync way goes through, says the same.
-            error = RuntimeError("the loader raised StopIteration")
-            error.__cause__ = exc
-            future.set_exception(error)
-        except BaseException as exc:  # noqa: BLE001 - the flow's to deal with
-            future.set_exception(exc)
-        else:
-            future.set_result(value)
-
-    if not background.background.do(carry_out, awaited=True):
-        raise LoadTimeout("not loaded: too many loads wait")
-    return await asyncio.wrap_future(future)
 
 
 def reset_after_fork() -> None:
