@@ -69,6 +69,7 @@ class Command(BaseCommand):
                 self._run(supervisor, listener, options)
             except StopAsked:
                 self.stdout.write("\nStopping …")
+                self.stdout.flush()
             except ChildError as exc:
                 raise CommandError(f"{exc} The gateway is stopped.", returncode=1) from exc
         self.stdout.write("Stopped; no process is left.")
