@@ -16,7 +16,7 @@ from redis.sentinel import Sentinel, SentinelConnectionPool
 from tests.coherence.nodes import SOON, dropped, hold, in_memory, pair_settings, settled
 from tests.support.caches import Face, settings_for
 from tests.support.proxy import Proxy
-from tests.support.sentinel import Guarded
+from tests.support.sentinel import SWITCH, Guarded
 from tests.support.servers import HOST, Valkey, dead_port
 from tests.support.stopwatch import timed
 from tests.support.waiting import eventually
@@ -304,7 +304,7 @@ def test_the_primary_is_killed(guarded: Guarded, make_nodes: Callable[..., Nodes
     guarded.be_strict()
     nodes.call()
     assert [cache.stats().state for cache in nodes.caches] == ["away"] * 2
-    eventually(lambda: (nodes.call(), guarded.named() == guarded.replica.port)[1], within=10)
+    eventually(lambda: (nodes.call(), guarded.named() == guarded.replica.port)[1], within=SWITCH)
     nodes.agree_with(guarded.replica)
     assert not guarded.replica.client.exists(nodes.caches[0].make_key("deleted"))
     assert nodes.one.get("kept") == 1
@@ -319,7 +319,7 @@ def test_the_primary_is_frozen_and_wakes_up_as_one(
     guarded.primary.freeze()
     guarded.be_strict()
     nodes.call()
-    eventually(lambda: (nodes.call(), guarded.named() == guarded.replica.port)[1], within=10)
+    eventually(lambda: (nodes.call(), guarded.named() == guarded.replica.port)[1], within=SWITCH)
     begun = time.monotonic()
     settled(*nodes.caches)
     assert time.monotonic() - begun < 3, "one connection was tried after the other"
@@ -338,7 +338,7 @@ def test_a_switch_that_nobody_notices_by_an_error(
     nodes = make_nodes(guarded.url, **guarded.options)
     guarded.client.execute_command("SENTINEL", "DEBUG", "publish-period", CALM)
     guarded.fail_over()
-    eventually(lambda: (nodes.call(), guarded.named() == guarded.replica.port)[1], within=10)
+    eventually(lambda: (nodes.call(), guarded.named() == guarded.replica.port)[1], within=SWITCH)
     eventually(lambda: listening(guarded.replica) == 2, within=SOON)
     nodes.agree_with(guarded.replica)
     assert guarded.primary.client.role()[0] == b"master"

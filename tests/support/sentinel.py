@@ -23,7 +23,11 @@ PATIENT = 60_000
 
 # Sentinel looks at its servers every ten seconds, and waits for four rounds of its own messages
 # before it makes a replica of a primary that came back: too long for a test.
-PACE = {"info-period": 100, "ping-period": 100, "publish-period": 250}
+PACE = {"info-period": 100, "ping-period": 100, "publish-period": 250, "tilt-period": 500}
+
+SWITCH = 30
+"""Seconds for Sentinel to name another primary: it gives up on a replica that was not run for half
+a second, and tries again after twice its failover-timeout."""
 
 CONFIG = f"""\
 port {{port}}
@@ -31,7 +35,7 @@ bind {HOST}
 dir {{directory}}
 sentinel monitor {SERVICE} {HOST} {{primary}} 1
 sentinel down-after-milliseconds {SERVICE} {PATIENT}
-sentinel failover-timeout {SERVICE} 2000
+sentinel failover-timeout {SERVICE} 1000
 """
 
 
@@ -78,11 +82,11 @@ class Guarded:
 
     def switched(self) -> None:
         """Wait until Sentinel names the replica of old as the primary."""
-        eventually(lambda: self.named() == self.replica.port, within=10)
+        eventually(lambda: self.named() == self.replica.port, within=SWITCH)
 
     def demoted(self) -> None:
         """Wait until the primary of old is a replica of the new one, and has its data."""
-        eventually(lambda: _info(self.primary).get("master_link_status") == "up", within=10)
+        eventually(lambda: _info(self.primary).get("master_link_status") == "up", within=SWITCH)
 
     def close(self) -> None:
         self.client.close()
