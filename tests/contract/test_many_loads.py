@@ -32,7 +32,7 @@ class Source:
         return {key: [key] for key in keys if key != "absent"}
 
 
-def test_only_what_is_missing_is_computed_and_in_one_call(face: Face) -> None:
+def test_only_what_is_missing_is_computed_and_in_one_call(face: Face, valkey: Valkey) -> None:
     """What the source leaves out is neither in the answer nor stored."""
     source = Source()
     face.set("a", "there", 60)
@@ -43,6 +43,8 @@ def test_only_what_is_missing_is_computed_and_in_one_call(face: Face) -> None:
     assert len(source.asked) == 1
     assert face.get_many(["a", 2, "absent", "c"]) == expected
     assert len(face.cache._node.traffic) == 0
+    # Or whoever asks for what is absent next would wait for the end of a lease.
+    assert valkey.client.keys("*:tiercache.lease") == []
 
 
 def test_a_source_that_fails_leaves_nothing_behind(face: Face) -> None:
