@@ -57,6 +57,15 @@ class Face(BaseCache):
         """Return a snapshot of what this alias and its store have counted in this process."""
         return self._node.stats(self._binding.alias)
 
+    def peek(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        """Return the value if this process's memory has it, `default` otherwise.
+
+        Redis is not asked, and what memory may not answer with (stale, evicted, or while it is not
+        trusted) is not there. A hit counts as one; otherwise nothing is counted.
+        """
+        value = self._held(self._full_key(key, version))
+        return default if value is MISSING else value
+
     # Keys
 
     def make_and_validate_key(self, key: Any, version: int | None = None) -> str:
@@ -103,7 +112,7 @@ class Face(BaseCache):
         if value is not MISSING:
             self._calls.memory_hits += 1
             if sources.watching:
-                sources.note("memory")
+                sources.note("memory", entry.deadline - time.monotonic())
         return value
 
     def _held(self, full: str) -> Any:

@@ -46,6 +46,14 @@ def lease_of(key: str) -> str:
     return key + LEASE
 
 
+def softened_of(tag: str) -> str:
+    """Return the key of the numbers that a tag had when it was evicted softly.
+
+    It is where the tag's lease would be, if tags were loaded: what removes a tag removes it too.
+    """
+    return lease_of(tag)
+
+
 def is_internal(full: str) -> bool:
     """Tell whether a full key is none of a caller's: a lease, a tag, or what counts those."""
     return full.endswith(LEASE) or TAG in full or full in COUNTS

@@ -29,6 +29,7 @@ class Loads(Face):
         early: float | None = None,
         budget: float | None = None,
         lease: bool = True,
+        background: float | Callable[[Any], float] | None = None,
     ) -> Any:
         """Return the value; where there is none, compute it once for all who ask, and store it.
 
@@ -50,6 +51,10 @@ class Loads(Face):
             budget: seconds to wait for the load, which then runs in a thread of its own and goes
                 on beyond them; None: until it is done.
             lease: whether one node in the cluster loads at a time.
+            background: for how much of the grace, in seconds, the stale value is served at once,
+                or a function that returns that for the stale value; after it callers wait for the
+                load, and get the stale value if it fails, or is not over within the budget. None:
+                for all of it.
 
         Raises:
             LoadTimeout: it was not loaded within the budget.
@@ -61,7 +66,9 @@ class Loads(Face):
             if value is not MISSING:
                 return value
         _refuse_async(default, "get_or_set")
-        plan = self._plan(timeout, version, grace, tags, early, budget, lease=lease)
+        plan = self._plan(
+            timeout, version, grace, tags, early, budget, lease=lease, background=background
+        )
         return self._run(self._flows.load(self._checked(full), default, plan))
 
     async def aget_or_set(
@@ -76,6 +83,7 @@ class Loads(Face):
         early: float | None = None,
         budget: float | None = None,
         lease: bool = True,
+        background: float | Callable[[Any], float] | None = None,
     ) -> Any:
         """Do as `get_or_set`; `default` may be an async function as well.
 
@@ -86,7 +94,9 @@ class Loads(Face):
             value = self._held(full)
             if value is not MISSING:
                 return value
-        plan = self._plan(timeout, version, grace, tags, early, budget, lease=lease)
+        plan = self._plan(
+            timeout, version, grace, tags, early, budget, lease=lease, background=background
+        )
         return await self._arun(self._flows.load(self._checked(full), default, plan))
 
     def refresh(
@@ -179,22 +189,27 @@ class Loads(Face):
             values.update((missing[full], value) for full, value in found.items())
         return values
 
-    def evict_tags(self, *tags: str, version: int | None = None) -> int:
+    def evict_tags(self, *tags: str, version: int | None = None, soft: bool = False) -> int:
         """Evict every entry that bears one of these tags, on every node, in constant time.
+
+        Args:
+            soft: what has a grace goes stale instead of being gone: `get_or_set` serves it while it
+                is loaded anew. While Redis is away, and once it is back, it is gone all the same.
 
         Returns:
             How many of the tags were known; those that nothing bears are not.
         """
-        return self._run(self._evict(tags, version))
+        return self._run(self._evict(tags, version, soft=soft))
 
-    async def aevict_tags(self, *tags: str, version: int | None = None) -> int:
+    async def aevict_tags(self, *tags: str, version: int | None = None, soft: bool = False) -> int:
         """Do as `evict_tags`."""
-        return await self._arun(self._evict(tags, version))
+        return await self._arun(self._evict(tags, version, soft=soft))
 
     # What they share
 
-    def _evict(self, tags: tuple[str, ...], version: int | None) -> Flow[int]:
-        return self._flows.evict(tuple(self._tag(name, version) for name in as_names(tags)))
+    def _evict(self, tags: tuple[str, ...], version: int | None, *, soft: bool) -> Flow[int]:
+        full = tuple(self._tag(name, version) for name in as_names(tags))
+        return self._flows.evict(full, soft=soft)
 
     def _plan(
         self,
@@ -206,6 +221,7 @@ class Loads(Face):
         budget: float | None,
         *,
         lease: bool,
+        background: float | Callable[[Any], float] | None = None,
     ) -> Plan:
         terms = _Terms(self, version)
         # What cannot be is refused before anything is computed.
@@ -220,6 +236,7 @@ class Loads(Face):
             early=_positive("early", early) or 0.0,
             budget=_positive("budget", budget),
             lease=lease,
+            background=background if callable(background) else _positive("background", background),
         )
 
 

@@ -63,7 +63,7 @@ end
 
 # Numbers of tags only grow. If the count is lost, the time in microseconds goes on from there:
 # nobody counts a million tags a second.
-_NUMBERS: Final = """
+_NUMBER: Final = """
 local function number(count, name)
   local known = redis.call('GET', name)
   if known then return known end
@@ -76,6 +76,11 @@ local function number(count, name)
   redis.call('SET', name, new, 'PX', 86400000)
   return new
 end
+"""
+
+_NUMBERS: Final = (
+    _NUMBER
+    + """
 local function numbers(first)
   local found = {redis.call('GET', KEYS[first]) or '0', redis.call('GET', KEYS[first + 1]) or '0'}
   for i = first + 2, #KEYS do
@@ -85,6 +90,7 @@ local function numbers(first)
   return found
 end
 """
+)
 
 SET: Final = """
 redis.call('SET', KEYS[1], ARGV[3], unpack(ARGV, 4))
@@ -157,6 +163,36 @@ redis.call('INCR', KEYS[#KEYS])
 if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return removed
 """
+
+# A soft eviction: a tag gets a new number, and its old ones, the latest first, are written where
+# its lease would be, for as long as anything may bear them. Of more than 32 the oldest are
+# forgotten, which evicts what bears them altogether.
+# KEYS: tags, as many leases, the counts of tags and of evictions. Told as by REMOVE.
+SOFTEN: Final = (
+    _TELL
+    + _NUMBER
+    + """
+local half, known = (#KEYS - 2) / 2, 0
+for i = 1, half do
+  local tag, softened = KEYS[i], KEYS[half + i]
+  local old = redis.call('GET', tag)
+  if old then
+    known = known + 1
+    local list, life, cut = redis.call('GET', softened), redis.call('PTTL', tag), 0
+    list = list and old .. ',' .. list or old
+    for _ = 1, 32 do cut = cut and string.find(list, ',', cut + 1, true) end
+    if cut then list = string.sub(list, 1, cut - 1) end
+    redis.call('SET', softened, list)
+    if life ~= -1 then redis.call('PEXPIRE', softened, life) end
+    redis.call('DEL', tag)
+    number(KEYS[#KEYS - 1], tag)
+  end
+end
+redis.call('INCR', KEYS[#KEYS])
+tell()
+return known
+"""
+)
 
 RENAME: Final = (
     _TELL
@@ -283,6 +319,7 @@ _ALL: Final = (
     STORE,
     REMOVE,
     EVICT,
+    SOFTEN,
     RENAME,
     EXPIRE,
     INCREMENT,

@@ -19,9 +19,13 @@ class Seen:
         tier: where the last look-up found its value; "stale" if its timeout was over and it is
             being loaded anew, "loaded" if it was computed, "miss" if there was none; None before
             the first look-up.
+        left: seconds for which that value is fresh from the look-up on, less than 0 for how long
+            it has been stale, infinity for ever; None where it was not looked up but computed, or
+            is not there.
     """
 
     tier: Tier | None = None
+    left: float | None = None
 
 
 _current: ContextVar[Seen | None] = ContextVar("tiercache_seen", default=None)
@@ -47,8 +51,9 @@ def watch() -> Iterator[Seen]:
         _current.reset(token)
 
 
-def note(tier: Tier) -> None:
+def note(tier: Tier, left: float | None = None) -> None:
     """Tell the block that watches this context, if one does, which tier answered."""
     seen = _current.get()
     if seen is not None:
         seen.tier = tier
+        seen.left = left

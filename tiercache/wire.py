@@ -31,6 +31,7 @@ from .steps import (
     Scan,
     ScanToRemove,
     Several,
+    Soften,
     Step,
     Store,
     Swap,
@@ -74,6 +75,7 @@ class Wire:
             Probe: lambda step: [("SET", step.key, 1, "PX", 1000)],
             Store: self._store,
             Remove: self._remove,
+            Soften: self._soften,
             Expire: self._expire,
             Rename: lambda step: [self._change(scripts.RENAME, step.keys)],
             Increment: self._increment,
@@ -126,6 +128,9 @@ class Wire:
     def _remove(self, step: Remove) -> list[Command]:
         script, also = (scripts.EVICT, COUNTS[1:]) if step.evicts else (scripts.REMOVE, ())
         return [self._change(script, keys, also=also) for keys in _parts(step.keys)]
+
+    def _soften(self, step: Soften) -> list[Command]:
+        return [self._change(scripts.SOFTEN, keys, also=COUNTS) for keys in _parts(step.keys)]
 
     def _expire(self, step: Expire) -> list[Command]:
         if step.argument is None:
@@ -202,7 +207,7 @@ def _stored(step: Store, replies: list[Any]) -> list[bool | str]:
     return [TAGS_CHANGED if _checked(reply) == -1 else bool(reply) for reply in replies]
 
 
-def _removed(_: Remove, replies: list[Any]) -> int:
+def _removed(_: Remove | Soften, replies: list[Any]) -> int:
     return sum(map(_checked, replies))
 
 
@@ -265,6 +270,7 @@ _DECODE: Final[dict[type, Callable[[Any, list[Any]], Any]]] = {
     Probe: _truth,
     Store: _stored,
     Remove: _removed,
+    Soften: _removed,
     Expire: _truth,
     Rename: _truth,
     Increment: _sum,

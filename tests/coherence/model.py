@@ -20,7 +20,7 @@ from tiercache.errands import HAPPENED, LATE, Compute, Launch, Wait
 from tiercache.flights import Traffic
 from tiercache.flows import Flows, Habits, Plan
 from tiercache.header import MARK, split
-from tiercache.keys import LEASE, TAG, lease_of
+from tiercache.keys import LEASE, TAG, lease_of, softened_of
 from tiercache.loading import compute
 from tiercache.memory import MemoryTier
 from tiercache.stats import Calls
@@ -41,6 +41,7 @@ from tiercache.steps import (
     Remove,
     Rename,
     Scan,
+    Soften,
     Step,
     Store,
     Swap,
@@ -162,9 +163,22 @@ class ModelRedis:
         self.evictions += step.evicts
         for key in step.keys:
             self.leases.pop(key.removesuffix(LEASE), None)
+            self.data.pop(lease_of(key), None)
         return sum(
             self.there(key) is not None and self.data.pop(key) is not None for key in step.keys
         )
+
+    def _soften(self, step: Soften) -> int:
+        self.evictions += 1
+        known = [tag for tag in step.keys if self.number(tag) is not None]
+        for tag in known:
+            self.leases.pop(tag, None)
+            softened = self.there(softened_of(tag))
+            former = f"{self.number(tag)}" + (f",{softened[0].decode()}" if softened else "")
+            self.data[softened_of(tag)] = (former.encode(), float("inf"))
+            del self.data[tag]
+        self._numbers(tuple(known))
+        return len(known)
 
     def _numbers(self, tags: tuple[str, ...]) -> Numbers:
         last = self.given

@@ -184,7 +184,8 @@ def load_plans(operations: int, nodes: int, deliveries: int) -> Iterator[LoadPla
     changes = [name for name in test_loads.UPDATES if not name.startswith("set")]
     for names in combinations_with_replacement([*test_loads.LOADS, *changes], operations):
         loads = [name for name in names if name in test_loads.LOADS]
-        if not loads or ("evict" in names and any("tagged" not in name for name in loads)):
+        evicts = any("evict" in name for name in names)
+        if not loads or (evicts and any("tagged" not in name for name in loads)):
             continue
         for placed in _placed(names, nodes):
             for start in test_loads.STARTS:

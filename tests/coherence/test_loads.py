@@ -58,6 +58,9 @@ LOADS: dict[str, Operation] = {
 UPDATES: dict[str, Operation] = {
     "delete": lambda world, node: update(world, node, lambda: node.flows.delete((KEY,))),
     "evict": lambda world, node: update(world, node, lambda: node.flows.evict((TAG,))),
+    "evict softly": lambda world, node: update(
+        world, node, lambda: node.flows.evict((TAG,), soft=True)
+    ),
     "set": lambda world, node: update(
         world, node, lambda: node.flows.set(KEY, world.source, 60_000)
     ),
@@ -74,7 +77,7 @@ PAIRS = [
     for loading in LOADS
     for changing in UPDATES
     # An entry without the tag is not evicted with it.
-    if changing != "evict" or "tagged" in loading
+    if "evict" not in changing or "tagged" in loading
 ]
 
 STARTS: dict[str, Callable[[World], object]] = {

@@ -93,9 +93,7 @@ class Batches(Loads):
             yield Wait(flight, float("inf"))
             if not flight.abandoned:
                 return self._landed(key, flight, leads=True)
-            if flight.cause is not None:
-                raise flight.cause
-            if flight.outcome is MISSING:
+            if self._brought_nothing(flight):
                 return MISSING
         # Somebody else loads it: here, or on another node.
         only = _aonly if is_async(source) else _only

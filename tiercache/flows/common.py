@@ -105,12 +105,14 @@ class Sight:
         left: milliseconds that it is fresh for, 0 or less if it is stale; infinity for ever.
         tier: which tier had it.
         meta: its header, an empty one where it has none.
+        softened: whether it is stale because a tag of its was evicted softly.
     """
 
     value: Any
     left: float
     tier: sources.Tier
     meta: Meta = PLAIN_META
+    softened: bool = False
 
     @property
     def stale(self) -> bool:
@@ -263,7 +265,8 @@ class Tiers:
             return since + self._habits.cap
         return since + min(life / 1000, self._habits.cap)
 
-    def _count(self, tier: sources.Tier, times: int = 1) -> None:
+    def _count(self, tier: sources.Tier, times: int = 1, left: float | None = None) -> None:
+        """Count look-ups; `left` as in `Sight`."""
         # Each is an attribute of its own to be raised without a lock (see `Calls`).
         if tier == "memory":
             self._calls.memory_hits += times
@@ -276,4 +279,4 @@ class Tiers:
         else:
             self._calls.loaded += times
         if sources.watching and times:
-            sources.note(tier)
+            sources.note(tier, None if left is None else left / 1000)

@@ -38,7 +38,7 @@ class Leases(Writes):
                 if taken.mine:
                     load.before = self._before(load, taken, tickets[1:], asked)
                     return load
-                if load.sight is not None:
+                if not load.awaited:
                     self._leave_alone(load, taken)
                     return None
                 yield Wait(bell, self._patience(taken))
@@ -46,7 +46,7 @@ class Leases(Writes):
     def _request(self, load: Load) -> Take:
         """Return the step that asks for the lease, under a new token."""
         # Without a lease everyone computes, and the last one who began stores.
-        over = ("" if load.sight is not None else "resting") if load.plan.lease else "any"
+        over = ("resting" if load.awaited else "") if load.plan.lease else "any"
         load.token = self._traffic.token()
         life = int(self._habits.lease * 1000)
         return Take(load.key, load.token, life, over, load.plan.full_tags)

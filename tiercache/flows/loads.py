@@ -43,25 +43,27 @@ class Loads(Storing):
         while True:
             sight = None if force else (yield from self._sight(key, eagerness))
             if sight is not None and not self._due(sight, eagerness):
-                self._count(sight.tier)
+                self._count(sight.tier, left=sight.left)
                 return sight.value
             if sight is not None and self._traffic.rests(key, self._clock()):
                 return self._still(sight)
+            waits = plan.waits(sight)
             flight, leads = self._traffic.loads.board(key, self._memory.ticket(key), alone=force)
             if leads:
-                aside = sight is not None or plan.budget is not None
+                aside = plan.budget is not None or not waits
                 flight.forced = force
                 flow = self._lead(flight, key, source, plan, sight)
-                yield Launch(flow, (flight,), self._habits.budget, aside, awaited=sight is None)
-            if sight is not None:
+                yield Launch(flow, (flight,), self._habits.budget, aside, awaited=waits)
+            if sight is not None and not waits:
                 return self._still(sight)
             landed = yield Wait(flight, max(end - self._clock(), 0.0))
+            failed = landed not in (LATE, OWN) and flight.error is not None
+            if sight is not None and (landed == LATE or failed):
+                return self._still(sight)
             if landed == LATE:
                 raise LoadTimeout(f"{key!r} was not loaded in {plan.budget} s; the load goes on")
             if landed != OWN and flight.abandoned:
-                if leads and flight.cause is not None:
-                    raise flight.cause
-                if leads and flight.outcome is MISSING:
+                if leads and self._brought_nothing(flight):
                     return MISSING
                 continue
             value = MISSING if landed == OWN else self._landed(key, flight, leads=leads)
@@ -103,8 +105,15 @@ class Loads(Storing):
         return sight.left <= eagerness * (sight.meta.cost or self._calls.mean_load)
 
     def _still(self, sight: Sight) -> Any:
-        self._count("stale" if sight.stale else sight.tier)
+        self._count("stale" if sight.stale else sight.tier, left=sight.left)
         return sight.value
+
+    @staticmethod
+    def _brought_nothing(flight: LoadFlight) -> bool:
+        """Tell whether the source had no value; raise what interrupted it."""
+        if flight.cause is not None:
+            raise flight.cause
+        return flight.outcome is MISSING
 
     def _landed(self, key: str, flight: LoadFlight, *, leads: bool) -> Any:
         if flight.error is not None:

@@ -69,8 +69,11 @@ class Overlay:
     def get(self, key: str) -> Flow[Any]:
         """Return what the transaction sees, or `MISSING`."""
         seen = yield from self._see(key)
-        self._flows._count("miss" if seen is None else seen.tier)
-        return MISSING if seen is None else seen.value
+        if seen is None:
+            self._flows._count("miss")
+            return MISSING
+        self._flows._count(seen.tier, left=seen.left)
+        return seen.value
 
     def get_many(self, keys: tuple[str, ...]) -> Flow[dict[str, Any]]:
         """Return what the transaction sees; Redis is asked in one step, if at all."""
@@ -143,9 +146,9 @@ class Overlay:
         self._transaction.defer(Effect(dict.fromkeys(keys)), lambda: self._flows.delete(keys))
         return there
 
-    def evict(self, tags: tuple[str, ...]) -> Flow[int]:
+    def evict(self, tags: tuple[str, ...], *, soft: bool = False) -> Flow[int]:
         """Evict everything that bears one of these tags; return 0, since none has been yet."""
-        self._transaction.defer(Effect(evicts=tags), lambda: self._flows.evict(tags))
+        self._transaction.defer(Effect(evicts=tags), lambda: self._flows.evict(tags, soft=soft))
         yield from ()  # a flow that asks Redis nothing
         return 0
 
@@ -197,7 +200,7 @@ class Overlay:
         """
         seen = None if force else (yield from self._see(key))
         if seen is not None:
-            self._flows._count(seen.tier)
+            self._flows._count(seen.tier, left=seen.left)
             return seen.value
         context, began = LoadContext(key), self._flows._clock()
         try:

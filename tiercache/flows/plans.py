@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -38,6 +39,8 @@ class Plan:
         early: how eagerly it is loaded anew before its end (XFetch's beta); 0: never.
         budget: seconds that the caller waits for a load; None: as long as it takes.
         lease: whether one node in the cluster loads at a time.
+        background: seconds for which what is stale is answered at once, or a function of the value
+            that returns them; None: for all of its grace.
     """
 
     terms: Terms
@@ -47,6 +50,14 @@ class Plan:
     early: float = 0.0
     budget: float | None = None
     lease: bool = True
+    background: float | Callable[[Any], float] | None = None
+
+    def waits(self, sight: Sight | None) -> bool:
+        """Tell whether a caller who finds this, or nothing, waits for the load."""
+        if sight is None or self.background is None:
+            return sight is None
+        seconds = self.background(sight.value) if callable(self.background) else self.background
+        return -sight.left >= seconds * 1000
 
     @property
     def full_tags(self) -> tuple[str, ...]:
@@ -78,6 +89,7 @@ class Load:
         away: whether memory alone is written to.
         before: what was known of tags when it began.
         changed: a signal of the first change to the key, on this node or heard of by it.
+        awaited: whether somebody waits for it.
         life, grace, tags, stored, cost: how to store it, once it has been computed; in
             milliseconds, and by full keys.
     """
@@ -85,6 +97,7 @@ class Load:
     def __init__(
         self, flight: LoadFlight, key: str, plan: Plan, sight: Sight | None, changed: Signal
     ) -> None:
+        self.awaited = plan.waits(sight)
         self.flight = flight
         self.key = key
         self.plan = plan

@@ -10,7 +10,8 @@ from ..entry import MISSING
 from ..errands import HAPPENED, LATE, Wait
 from ..exceptions import RedisAway
 from ..flights import Flight
-from ..keys import is_internal
+from ..header import Meta
+from ..keys import is_internal, softened_of
 from ..steps import FOREVER, Flow, Found, Peek, Read, Scan
 from .common import SCAN_COUNT, Decoded, Sight, Tiers
 
@@ -29,7 +30,7 @@ class Reads(Tiers):
         if sight is None or sight.stale:
             self._count("miss")
             return MISSING
-        self._count("redis")
+        self._count("redis", left=sight.left)
         return sight.value
 
     def get_many(self, keys: tuple[str, ...]) -> Flow[dict[str, Any]]:
@@ -112,7 +113,24 @@ class Reads(Tiers):
         """Return an entry if its tags still have the numbers that it bears, and keep a copy."""
         tags = entry.meta.tags if entry.meta else ()
         numbers = (yield from self._numbers(tag for tag, _ in tags)) if tags else {}
-        return self._keep(key, entry, ticket, asked, numbers)
+        sight = self._keep(key, entry, ticket, asked, numbers)
+        if sight is None and entry.meta and entry.meta.grace:
+            return (yield from self._softened(entry, entry.meta, numbers))
+        return sight
+
+    def _softened(self, entry: Decoded, meta: Meta, numbers: dict[str, Any]) -> Flow[Sight | None]:
+        """Return an entry of whose tags some were evicted, as a stale one if they were softly.
+
+        No copy is kept: it would need the numbers that its tags had before.
+        """
+        gone = [(tag, number) for tag, number in meta.tags if numbers.get(tag) != number]
+        answers: list[Found | None] = yield Read(tuple(softened_of(tag) for tag, _ in gone))
+        for (_, number), found in zip(gone, answers, strict=True):
+            former = found.raw.split(b",") if found and isinstance(found.raw, bytes) else ()
+            if str(number).encode() not in former:
+                return None
+        fresh = 0 if entry.left is None else min(entry.left - meta.grace, 0)
+        return Sight(entry.value, fresh, "redis", meta, softened=True)
 
     def _join(self, key: str, flight: Flight) -> Flow[tuple[Found | None, float]]:
         """Return what another look-up under way brings, and when that asked."""

@@ -28,6 +28,10 @@ class Storing(Leases):
             load.grace, numbers = sight.meta.grace, dict(sight.meta.tags)
             yield from self._write_loaded([self._loaded(load, packed, numbers)])
             return outcome
+        if sight.softened:
+            # It needs its tags' new numbers, so it is written anew.
+            load.grace, load.tags = sight.meta.grace, tuple(tag for tag, _ in sight.meta.tags)
+            return (yield from self._store_packed(load, sight.value, packed))
         assert load.token is not None  # noqa: S101 - it has the lease
         total = None if load.life is None else load.life + sight.meta.grace
         self._memory.begin(load.key)
@@ -45,7 +49,9 @@ class Storing(Leases):
             yield from self._release(load)
             nothing: Missing = value
             return nothing
-        packed = self._codec.pack(value)
+        return (yield from self._store_packed(load, value, self._codec.pack(value)))
+
+    def _store_packed(self, load: Load, value: Any, packed: Packed) -> Flow[Outcome]:
         numbers = (yield from self._numbers_before(load)) if load.stored else None
         if numbers is None or load.life == 0:
             yield from self._release(load)

@@ -22,6 +22,7 @@ from ..steps import (
     Remove,
     Rename,
     ScanToRemove,
+    Soften,
     Step,
     Store,
     Swap,
@@ -130,13 +131,15 @@ class Writes(Reads):
             return self._alone(away, *keys).remove(keys)
         return removed
 
-    def evict(self, tags: tuple[str, ...]) -> Flow[int]:
+    def evict(self, tags: tuple[str, ...], *, soft: bool = False) -> Flow[int]:
         """Evict everything that bears one of these tags; return how many of them were known.
 
         A tag without a number, and one with another number, are alike to what bears the old one.
+        With `soft` what has a grace goes stale instead, where Redis answers.
         """
         try:
-            known: int = yield from self._change(Remove(tags, evicts=True))
+            step = Soften(tags) if soft else Remove(tags, evicts=True)
+            known: int = yield from self._change(step)
         except RedisAway as away:
             return self._alone(away, *tags).evict(tags)
         finally:

@@ -27,7 +27,7 @@ from .entries import (
     Store,
     Swap,
 )
-from .loads import Extend, Numbers, Release, Several, Tags, Take, Taken
+from .loads import Extend, Numbers, Release, Several, Soften, Tags, Take, Taken
 
 __all__ = [
     "FOREVER",
@@ -51,6 +51,7 @@ __all__ = [
     "Scan",
     "ScanToRemove",
     "Several",
+    "Soften",
     "Step",
     "Store",
     "Swap",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .base import Change, ChangeOfOne
 from .entries import Found, Store
@@ -41,6 +41,16 @@ class Numbers:
     found: list[Found]
     count: int
     evictions: int
+
+
+@dataclass(slots=True)
+class Soften(Change):
+    """Give tags new numbers, and note the old ones as softly evicted. Answer: how many were known.
+
+    If it fails it is made good by removing the tags, which evicts what bears them altogether.
+    """
+
+    keys: tuple[str, ...] = field()
 
 
 @dataclass(slots=True)
