@@ -19,6 +19,10 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.sessions",
     "tiercache",
+    # The gateway's tables are made with the others, before a test can ask for its settings.
+    "django.contrib.admin",
+    "django.contrib.messages",
+    "gateway_project",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

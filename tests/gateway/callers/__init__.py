@@ -1,0 +1,1 @@
+"""Callers: their keys, their limits, and what is said about both."""
