@@ -6,7 +6,10 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+TCHAR: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+"""A character of a token, for patterns that have tokens in them (RFC 9110, 5.6.2)."""
+
+_TOKEN: Final = re.compile(rf"{TCHAR}+")
 
 
 def is_token(text: str) -> bool:

@@ -1,0 +1,1 @@
+"""Caching decisions over header fields."""
