@@ -171,6 +171,22 @@ def test_a_time_that_cannot_be_is_refused(face: Face, background: Any) -> None:
         face.get_or_set("key", "value", background=background)
 
 
+def test_what_is_never_fresh_is_kept_for_its_grace(face: Face) -> None:
+    """Each use of it loads it anew, with the older value at hand."""
+    stale: list[Any] = []
+
+    def load(context: Any) -> str:
+        stale.append(context.stale)
+        context.timeout, context.grace = 0, 600
+        return "value"
+
+    for _ in range(3):
+        assert seen(face, "key", load, background=0) == ("value", "loaded")
+        assert face.get("key") is None
+    assert stale == [None, "value", "value"]
+    nothing_left(face)
+
+
 def test_a_watch_tells_how_fresh_the_value_is(face: Face) -> None:
     with sources.watch() as watched:
         assert face.cache.get_or_set("key", "value", 60) == "value"

@@ -193,8 +193,8 @@ class Batches(Loads):
                 continue
             packed = self._codec.pack(found[name])
             outcomes[load.key] = Outcome(found[name], packed.copy)
-            numbers = (yield from self._numbers_before(load)) if load.stored else None
-            if numbers is None or load.life == 0:
+            numbers = (yield from self._numbers_before(load)) if load.kept else None
+            if numbers is None:
                 yield from self._release(load)
             else:
                 loaded.append(self._loaded(load, packed, numbers))

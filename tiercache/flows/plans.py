@@ -119,6 +119,11 @@ class Load:
         names = dict.fromkeys((*plan.tags, *as_names(context.tags)))
         self.tags = tuple(map(terms.tag, names))
 
+    @property
+    def kept(self) -> bool:
+        """Whether there is anything to store: a value that is not fresh at all may have a grace."""
+        return self.stored and (self.life != 0 or self.grace > 0)
+
     def meta(self, numbers: dict[str, Any]) -> Meta | None:
         """Return the header of the entry, None for a plain one."""
         if not self.grace and not numbers:

@@ -20,7 +20,7 @@ class Storing(Leases):
         """Let the stale value be fresh again, for as long as if it had been computed anew."""
         packed = self._codec.pack(sight.value)
         outcome = Outcome(sight.value, packed.copy)
-        if not load.stored or load.life == 0:
+        if not load.kept:
             yield from self._release(load)
             return outcome
         if load.away:
@@ -52,8 +52,8 @@ class Storing(Leases):
         return (yield from self._store_packed(load, value, self._codec.pack(value)))
 
     def _store_packed(self, load: Load, value: Any, packed: Packed) -> Flow[Outcome]:
-        numbers = (yield from self._numbers_before(load)) if load.stored else None
-        if numbers is None or load.life == 0:
+        numbers = (yield from self._numbers_before(load)) if load.kept else None
+        if numbers is None:
             yield from self._release(load)
         else:
             yield from self._write_loaded([self._loaded(load, packed, numbers)])
