@@ -43,6 +43,21 @@ def servers(name: str) -> tuple[str, ...]:
     return tuple(_server(name, item) for item in items(name))
 
 
+def is_base(address: str) -> bool:
+    """Tell whether a text is the address of an HTTP server, with a path or without."""
+    # `urlsplit` would leave out line ends and tabs without a word.
+    if not address.isascii() or not address.isprintable() or " " in address:
+        return False
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    if parts.query or parts.fragment or port == 0:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 def masked(url: str) -> str:
     """Return the address with its password hidden, fit to be shown."""
     parts = urlsplit(url)
@@ -53,20 +68,9 @@ def masked(url: str) -> str:
 
 
 def _server(name: str, address: str) -> str:
-    if not _is_base(address):
+    if not is_base(address):
         raise ImproperlyConfigured(
             f"{name} must list addresses such as http://127.0.0.1:9001, "
             f"separated by commas; {address!r} is none."
         )
     return address.rstrip("/")
-
-
-def _is_base(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return False
-    if parts.query or parts.fragment or port == 0:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)

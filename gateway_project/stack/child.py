@@ -17,7 +17,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 class Child:
     """One process in a session of its own, so that the terminal's Ctrl-C reaches the parent alone.
 
-    ``line`` is the parent's end of the lifeline; ``detail`` is what the child said when ready.
+    ``line`` is the parent's end of the lifeline; ``detail`` is what the child said when ready;
+    ``reloads`` says that SIGHUP makes it read its routes anew, instead of ending it.
     """
 
     def __init__(
@@ -27,8 +28,10 @@ class Child:
         *,
         environment: Mapping[str, str] | None = None,
         descriptors: Collection[int] = (),
+        reloads: bool = False,
     ) -> None:
         self.name = name
+        self.reloads = reloads
         self.detail = ""
         self.ready = False
         self.line, theirs = socket.socketpair()
@@ -70,6 +73,10 @@ class Child:
     def terminate(self) -> None:
         """Ask the process to end."""
         self._process.terminate()
+
+    def reload(self) -> None:
+        """Ask the process to read its routes anew."""
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End the process and whatever it started."""

@@ -4,10 +4,13 @@ Run as ``python -m gateway_project.stack.serve APPLICATION DESCRIPTOR [options]`
 """
 
 import argparse
+import asyncio
+import signal
 import socket
 from collections.abc import Sequence
 
 import uvicorn
+from django.utils.module_loading import import_string
 
 from gateway_project.stack import lifeline
 
@@ -15,11 +18,20 @@ GRACEFUL_SECONDS = 3
 
 
 class Worker(uvicorn.Server):
-    """A server that tells its parent when it accepts requests."""
+    """A server that tells its parent when it accepts requests, and calls back on SIGHUP."""
+
+    def __init__(self, config: uvicorn.Config, on_hangup: str | None) -> None:
+        super().__init__(config)
+        self._on_hangup = on_hangup
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as uvicorn does, then say so."""
         await super().startup(sockets=sockets)
+        if self._on_hangup:
+            loop = asyncio.get_running_loop()
+            reload = import_string(self._on_hangup)
+            # In a thread, since it reads files; requests go on meanwhile.
+            loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, reload)
         lifeline.tell_ready()
 
 
@@ -39,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     with socket.socket(fileno=options.descriptor) as listener:
-        Worker(config).run(sockets=[listener])
+        Worker(config, options.on_hangup).run(sockets=[listener])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("descriptor", type=int, help="the listening socket's descriptor")
     parser.add_argument("--factory", action="store_true", help="APPLICATION makes the application")
     parser.add_argument("--access-log", action="store_true", help="log each request")
+    parser.add_argument(
+        "--on-hangup", metavar="FUNCTION", help="dotted name of what to call on SIGHUP"
+    )
     return parser
 
 

@@ -20,11 +20,15 @@ class Staff:
     password: str | None
 
 
-def prepare(directory: Path, *, reset_password: bool) -> Staff:
-    """Make what is missing: the directory, the database with its tables, the staff user."""
+def make(directory: Path) -> None:
+    """Make the directory if it is missing."""
     directory.mkdir(parents=True, exist_ok=True)
     # The directory keeps itself out of version control, wherever the variable puts it.
     (directory / ".gitignore").write_text("*\n", encoding="ascii")
+
+
+def prepare(*, reset_password: bool) -> Staff:
+    """Make what is missing in the database: its tables, the staff user."""
     call_command("migrate", verbosity=0, interactive=False)
     staff = _staff(reset_password=reset_password)
     connections.close_all()

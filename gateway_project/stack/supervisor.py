@@ -30,6 +30,7 @@ class Supervisor:
     def __init__(self, signals: Signals) -> None:
         self._signals = signals
         self._groups: list[Sequence[Child]] = []
+        self._reloads = 0
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +63,7 @@ class Supervisor:
                 child.listen()
 
     def watch(self) -> None:
-        """Wait until a signal asks to stop or a child ends.
+        """Pass requests to reload on, until a signal asks to stop or a child ends.
 
         Raises:
             ChildError: If a child ended by itself.
@@ -70,7 +71,17 @@ class Supervisor:
         """
         while True:
             self._check()
+            self._pass_on()
             self._signals.wait(None)
+
+    def _pass_on(self) -> None:
+        """Tell the children of a reload; several requests since the last time are one."""
+        if self._reloads == self._signals.reloads:
+            return
+        self._reloads = self._signals.reloads
+        for child in self._children():
+            if child.reloads:
+                child.reload()
 
     def _check(self) -> None:
         if self._signals.stops:

@@ -3,14 +3,15 @@
 import os
 import socket
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from gateway_project import environment
-from gateway_project.stack import state
+from gateway_project.stack import running, state
 from gateway_project.stack.child import Child
 from gateway_project.stack.signals import Signals
 from gateway_project.stack.state import Staff
@@ -19,6 +20,7 @@ from gateway_project.stack.supervisor import ChildError, StopAsked, Supervisor
 LOOPBACK = "127.0.0.1"
 UPSTREAMS = 2
 BACKLOG = 512
+ON_HANGUP = ("--on-hangup", "gateway_project.routing.current.on_hangup")
 
 
 class Command(BaseCommand):
@@ -63,6 +65,7 @@ class Command(BaseCommand):
         with (
             _listener(options["host"], options["port"]) as listener,
             Signals() as signals,
+            _announced(),
             Supervisor(signals) as supervisor,
         ):
             try:
@@ -77,7 +80,7 @@ class Command(BaseCommand):
     def _run(
         self, supervisor: Supervisor, listener: socket.socket, options: dict[str, Any]
     ) -> None:
-        staff = state.prepare(settings.STATE_DIR, reset_password=options["reset_password"])
+        staff = state.prepare(reset_password=options["reset_password"])
         redis = settings.TIERCACHE_REDIS_URL or _start_valkey(supervisor)
         upstreams = settings.GATEWAY_UPSTREAMS or _start_upstreams(supervisor, options)
         workers = _start_workers(supervisor, listener, redis, upstreams, options)
@@ -154,11 +157,11 @@ def _start_workers(
         "DJANGO_SECRET_KEY": environment.text("DJANGO_SECRET_KEY")
         or state.secret_key(settings.STATE_DIR),
     }
-    arguments = ["gateway_project.asgi:application", str(listener.fileno())]
+    arguments = ["gateway_project.asgi:application", str(listener.fileno()), *ON_HANGUP]
     if options["verbosity"] > 1:
         arguments.append("--access-log")
     workers = [
-        _server(f"Gateway worker {number}", arguments, listener, changes)
+        _server(f"Gateway worker {number}", arguments, listener, changes, reloads=True)
         for number in range(1, options["workers"] + 1)
     ]
     supervisor.start(*workers)
@@ -166,13 +169,19 @@ def _start_workers(
 
 
 def _server(
-    name: str, arguments: list[str], listener: socket.socket, changes: dict[str, str]
+    name: str,
+    arguments: list[str],
+    listener: socket.socket,
+    changes: dict[str, str],
+    *,
+    reloads: bool = False,
 ) -> Child:
     return Child(
         name,
         ["gateway_project.stack.serve", *arguments],
         environment=changes,
         descriptors=[listener.fileno()],
+        reloads=reloads,
     )
 
 
@@ -186,6 +195,19 @@ def _listener(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}, port {port}: {os.strerror(exc.errno or 0)}; "
             "choose another with --port (0 finds a free one) or --host.",
             returncode=1,
+        ) from exc
+
+
+@contextmanager
+def _announced() -> Iterator[None]:
+    """Hold the state directory, so that `gateway_routes --reload` finds this process."""
+    state.make(settings.STATE_DIR)
+    try:
+        with running.announced(settings.STATE_DIR, settings.GATEWAY_ROUTES):
+            yield
+    except running.AlreadyRunning as exc:
+        raise CommandError(
+            f"{exc} Stop it, or set GATEWAY_STATE_DIR to another directory.", returncode=1
         ) from exc
 
 
