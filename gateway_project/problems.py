@@ -9,19 +9,25 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.http.response import HttpResponseBase
 from django.views import defaults
 
-from gateway_project.pool import PROBLEM, UpstreamsError
+from tiercache.http.fields import Fields
 
 API = "/api/"
+PROBLEM = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """A request that a view refuses: the status, what was wrong, and further members."""
+    """A request that is refused: the status, what was wrong, and further members.
+
+    Attributes:
+        fields: header fields that the answer has to bear.
+    """
 
     def __init__(self, status: HTTPStatus, detail: str, **members: object) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.members = members
+        self.fields = Fields()
 
 
 def respond(status: HTTPStatus, detail: str, **members: object) -> JsonResponse:
@@ -62,11 +68,9 @@ class ProblemMiddleware:
     def process_exception(self, _request: HttpRequest, exc: Exception) -> HttpResponse | None:
         """Answer for a view that raised; None leaves the rest to Django."""
         if isinstance(exc, ProblemError):
-            return respond(exc.status, exc.detail, **exc.members)
-        if isinstance(exc, UpstreamsError):
-            attempts = [{"upstream": one.upstream, "reason": one.reason} for one in exc.failures]
-            response = respond(exc.status, str(exc), attempts=attempts)
-            response["Cache-Status"] = "tiercache; fwd=miss"
+            response = respond(exc.status, exc.detail, **exc.members)
+            for name, value in exc.fields:
+                response[name] = value
             return response
         return None
 

@@ -74,6 +74,9 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("DJANGO_SECURE_COOKIES")
 
 GATEWAY_UPSTREAMS = environment.servers("GATEWAY_UPSTREAMS")
+GATEWAY_ROUTES = Path(
+    environment.text("GATEWAY_ROUTES", str(BASE_DIR / "gateway_project" / "routes.toml"))
+).absolute()
 GATEWAY_UPSTREAM_TIMEOUT = environment.seconds("GATEWAY_UPSTREAM_TIMEOUT", 2.0)
 
 LANGUAGE_CODE = "en-us"
@@ -92,5 +95,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # Who asks for a reload wants to read that it happened.
+        "gateway.routes": {"level": "INFO"},
     },
 }

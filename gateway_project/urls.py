@@ -1,40 +1,30 @@
 """Where everything is."""
 
 from django.contrib import admin
-from django.urls import URLPattern, path, register_converter
+from django.urls import path, re_path, register_converter
 from django.views.decorators.csrf import csrf_exempt
 
 from gateway_project import problems
-from gateway_project.routes import ROUTES, DayConverter, Route, SymbolConverter
-from gateway_project.views import api, pages, watchlist
+from gateway_project.views import api, openapi, pages, purge, watchlist
+from gateway_project.views.watchlist import SymbolConverter
 
 register_converter(SymbolConverter, "symbol")
-register_converter(DayConverter, "day")
 
-
-def _api(route: str, view: api.View, name: str) -> URLPattern:
-    """Put a view under the API, where a form's token is never asked for.
-
-    A browser sends PUT and DELETE to another site only if that site says it may, which none here
-    does; and a POST, which it would send, is answered by 405.
-    """
-    return path(f"api/v1/{route}", csrf_exempt(view), name=name)
-
-
-def _view(route: Route) -> api.View:
-    return api.page_view(route) if route.whole_page else api.answer_view(route)
-
-
+# No form's token is asked for under the API. A browser sends PUT and DELETE, or anything with a
+# key, to another site only if that site says it may, which none here does.
 urlpatterns = [
     path("", pages.front, name="front"),
     path("healthz", pages.healthz, name="healthz"),
     path("watchlist", watchlist.change, name="watchlist-change"),
     path("static/<path:path>", pages.asset, name="asset"),
     path("admin/", admin.site.urls),
-    _api("stats", api.stats, "stats"),
-    _api("watchlist", watchlist.listing, "watchlist"),
-    _api("watchlist/<symbol:symbol>", watchlist.entry, "watchlist-entry"),
-    *(_api(route.path, _view(route), route.name) for route in ROUTES),
+    path("api/v1/openapi.json", openapi.document, name="openapi"),
+    path("api/v1/purge", csrf_exempt(purge.purge), name="purge"),
+    path("api/v1/stats", api.stats, name="stats"),
+    path("api/v1/watchlist", watchlist.listing, name="watchlist"),
+    path("api/v1/watchlist/<symbol:symbol>", csrf_exempt(watchlist.entry), name="watchlist-entry"),
+    # All else is the table's, which says 404 of what it does not have.
+    re_path("", csrf_exempt(api.gateway), name="gateway"),
 ]
 
 handler400 = problems.bad_request

@@ -78,3 +78,12 @@ def _bearer_tokens(fields: Fields) -> Iterator[str]:
         token = token.lstrip(" ")
         if scheme.lower() == "bearer" and token.startswith(MARK):
             yield token
+
+
+def without_key(fields: Fields) -> Fields:
+    """Return a request's fields as an upstream may see them: without the key, which is not its own.
+
+    Authorization stays where it carries something else.
+    """
+    ours = any(True for _ in _bearer_tokens(fields))
+    return fields.without({"x-api-key", "authorization"} if ours else {"x-api-key"})

@@ -12,9 +12,10 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from gateway_project import environment, replies
-from gateway_project.pool import UpstreamsError
-from gateway_project.routes import ROUTES
+from gateway_project import environment, recent
+from gateway_project.problems import ProblemError
+from gateway_project.routing import current
+from gateway_project.routing.table import Route
 from gateway_project.views.watchlist import outlines, watched
 from tiercache import __version__
 
@@ -36,20 +37,20 @@ EXAMPLES = {
 async def front(request: HttpRequest) -> HttpResponse:
     """Show what runs, let its routes be tried, and list this worker's last answers."""
     try:
-        symbols, tier = await outlines()
+        symbols, told = await outlines()
         trouble = ""
-    except UpstreamsError as exc:
-        symbols, tier, trouble = [], "", str(exc)
+    except ProblemError as exc:
+        symbols, told, trouble = [], "", exc.detail
     chosen = await watched(request)
     context = {
         "running": _running(request),
-        "examples": [(route, EXAMPLES[route.name]) for route in ROUTES],
+        "examples": _examples(),
         "symbols": symbols,
-        "symbols_tier": tier,
+        "symbols_told": told,
         "trouble": trouble,
         "watched": [one for one in symbols if one["symbol"] in chosen],
         "unwatched": [one for one in symbols if one["symbol"] not in chosen],
-        "recent": tuple(replies.recent),
+        "recent": recent.answers(),
         "version": __version__,
     }
     response = render(request, "gateway/front.html", context)
@@ -76,6 +77,12 @@ async def healthz(_request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok", "pid": os.getpid()})
 
 
+def _examples() -> list[tuple[Route, str]]:
+    """Return the routes with an example of each; of those that one can ask without a key."""
+    routes = current.table().routes
+    return [(route, EXAMPLES[route.name]) for route in routes if route.name in EXAMPLES]
+
+
 def _running(request: HttpRequest) -> list[tuple[str, str]]:
     redis = settings.TIERCACHE_REDIS_URL
     interface = "ASGI" if isinstance(request, ASGIRequest) else "WSGI"
@@ -83,5 +90,9 @@ def _running(request: HttpRequest) -> list[tuple[str, str]]:
         ("This worker", f"process {os.getpid()}, {interface}, Django {django.get_version()}"),
         ("Memory tier", "in this process"),
         ("Redis tier", environment.masked(redis) if redis else "none: memory alone"),
-        ("Upstreams", ", ".join(settings.GATEWAY_UPSTREAMS) or "none configured"),
+        ("Upstreams", ", ".join(_servers()) or "none configured"),
     ]
+
+
+def _servers() -> list[str]:
+    return [server for pool in current.table().pools.values() for server in pool.servers]

@@ -11,10 +11,26 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gateway_project.problems import ProblemError
-from gateway_project.routes import SYMBOLS
-from gateway_project.views.api import cached, load
+from gateway_project.serving import current
+from gateway_project.serving.asked import Asked
+from tiercache.http.fields import Fields
 
 SESSION_KEY = "watchlist"
+SYMBOLS = b"/api/v1/symbols"
+
+
+class SymbolConverter:
+    """A stock symbol in a path; letters count as capitals, so that each symbol is there once."""
+
+    regex = r"[A-Za-z][A-Za-z0-9.\-]{0,11}"
+
+    def to_python(self, value: str) -> str:
+        """Return the symbol in capitals."""
+        return value.upper()
+
+    def to_url(self, value: str) -> str:
+        """Return the symbol as it is."""
+        return value
 
 
 @never_cache
@@ -51,17 +67,21 @@ async def watched(request: HttpRequest) -> list[str]:
 
 
 async def outlines() -> tuple[list[dict[str, Any]], str]:
-    """Return the upstream's symbols with the span of their data, and which tier answered.
+    """Return the upstream's symbols with the span of their data, and how they were found.
 
     Raises:
-        UpstreamsError: If no tier has them and no upstream server answers.
+        ProblemError: no upstream server has them.
     """
-    target = SYMBOLS.upstream
-    body, tier = await cached(SYMBOLS, target)
-    if body is None:
-        body, tier = (await load(SYMBOLS, target)).body, "upstream"
-    symbols: list[dict[str, Any]] = json.loads(body)["symbols"]
-    return symbols, tier
+    asked = Asked("GET", SYMBOLS, fields=Fields([("host", "localhost")]))
+    reply = await current.gateway().answer(asked, _no_body)
+    if reply.status != HTTPStatus.OK or not isinstance(reply.body, bytes):
+        raise ProblemError(HTTPStatus.BAD_GATEWAY, "No upstream server has told the symbols.")
+    symbols: list[dict[str, Any]] = json.loads(reply.body)["symbols"]
+    return symbols, reply.fields.get("cache-status") or ""
+
+
+async def _no_body(_limit: int) -> bytes:
+    return b""
 
 
 async def _put(request: HttpRequest, symbol: str) -> None:

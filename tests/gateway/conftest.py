@@ -9,8 +9,11 @@ import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.test import override_settings
 
-from gateway_project import clients, replies
+from gateway_project import recent
 from gateway_project import settings as project
+from gateway_project.fast import FastPath
+from gateway_project.routing import current as routes
+from gateway_project.serving import current
 from tests.gateway.support import Upstream
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ NAMES = (
     "STATIC_URL",
     "TEMPLATES",
     "TIERCACHE_REDIS_URL",
-    "GATEWAY_UPSTREAM_TIMEOUT",
+    "GATEWAY_ROUTES",
 )
 
 
@@ -58,19 +61,37 @@ def upstream(_shared_upstream: Upstream) -> Upstream:
 
 
 @pytest.fixture
-def site(make_cache: Callable[..., Any], upstream: Upstream) -> Iterator[Any]:
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Give the gateway these upstream servers, as a process that begins would find them."""
+
+    def change(*servers: str) -> None:
+        monkeypatch.setenv("GATEWAY_UPSTREAMS", ",".join(servers))
+        routes.forget()
+        current.reset()
+
+    yield change
+    routes.forget()
+    current.reset()
+
+
+@pytest.fixture
+def site(
+    make_cache: Callable[..., Any], upstream: Upstream, configure: Callable[..., None]
+) -> Iterator[Any]:
     """The gateway's settings, with an empty cache over both tiers; gives that cache."""
     changes = {name: getattr(project, name) for name in NAMES}
-    replies.recent.clear()
-    with override_settings(**changes, GATEWAY_UPSTREAMS=(upstream.url,)):
-        yield make_cache("tiered", KEY_PREFIX="gateway")
+    recent.forget()
+    with override_settings(**changes):
+        cache = make_cache("tiered", KEY_PREFIX="gateway")
+        configure(upstream.url)
+        yield cache
 
 
 @pytest.fixture
 async def gateway(site: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the gateway; all cookies are kept, as a browser keeps them."""
-    transport = httpx.ASGITransport(app=ASGIHandler(), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=FastPath(ASGIHandler()), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield client
-    await clients.aclose()
-    clients.close()
+    for pool in current.pools():
+        await pool.aclose()

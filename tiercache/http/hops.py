@@ -121,13 +121,14 @@ def via(fields: Fields, pseudonym: str, version: str) -> Fields:
     return _extended(fields, "via", f"{version} {pseudonym}")
 
 
-def has_passed(fields: Fields, pseudonym: str) -> bool:
-    """Tell whether Via says that a request was at this gateway before: it goes in a circle.
+def passes(fields: Fields, pseudonym: str) -> int:
+    """Return how often, by its Via, a request was at a gateway of this name before.
 
-    Names are compared without regard to case.
+    More often than there are gateways in a row it goes in a circle. Names are compared without
+    regard to case.
     """
     passed = _VIA.findall(_COMMENT.sub("", fields.get("via") or ""))
-    return pseudonym.lower() in (name.lower() for name in passed)
+    return [name.lower() for name in passed].count(pseudonym.lower())
 
 
 def forwarded(fields: Fields, *, peer: str | None, scheme: str, is_trusted: bool) -> Fields:

@@ -18,13 +18,9 @@ function badge(tier) {
   return span;
 }
 
-function show(tier, text, time, worker = "") {
+function show(tier, text, age) {
   const row = document.createElement("tr");
-  const request = cell("path", text);
-  const small = document.createElement("small");
-  small.textContent = worker;
-  request.append(small);
-  row.append(cell("", badge(tier)), request, cell("number", time));
+  row.append(cell("", badge(tier)), cell("path", text), cell("number", age));
   rows.querySelector(".empty")?.remove();
   rows.prepend(row);
   while (rows.children.length > ROWS) rows.lastElementChild.remove();
@@ -32,15 +28,16 @@ function show(tier, text, time, worker = "") {
   if (count) count.textContent = Number(count.textContent) + 1;
 }
 
-// The gateway's own time, from its Server-Timing header: the browser's would mostly be its own.
-function timeOf(response) {
-  const match = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "");
-  return match ? `${Number(match[1]).toFixed(2)} ms` : "";
+// Which tier answered, as Cache-Status (RFC 9211) says it.
+function tierOf(response) {
+  const told = response.headers.get("Cache-Status") ?? "";
+  const hit = /; hit.*detail=([a-z]+)/.exec(told);
+  return hit?.[1] ?? (told.includes("fwd=") ? "upstream" : "failed");
 }
 
-function workerOf(response) {
-  const match = /worker;desc="(\d+)"/.exec(response.headers.get("Server-Timing") ?? "");
-  return match ? `process ${match[1]}` : "";
+function ageOf(response) {
+  const age = response.headers.get("Age");
+  return age === null ? "" : `${age} s`;
 }
 
 async function ask(path) {
@@ -48,8 +45,7 @@ async function ask(path) {
     const response = await fetch(path, { cache: "no-store" });
     await response.arrayBuffer();
     const failure = response.ok ? "" : ` (${response.status})`;
-    const tier = response.headers.get("X-Cache") ?? "failed";
-    show(tier, path + failure, timeOf(response), workerOf(response));
+    show(tierOf(response), path + failure, ageOf(response));
   } catch {
     show("failed", `${path}: the gateway did not answer`, "");
   }
@@ -73,7 +69,7 @@ for (const button of buttons) {
 const all = document.querySelector(".all");
 all.hidden = false;
 tally.hidden = false;
-document.getElementById("answers-note").textContent = "The newest first; times are the gateway's own.";
+document.getElementById("answers-note").textContent = "The newest first.";
 all.querySelector("button").addEventListener("click", (event) =>
   whileDisabled(event.currentTarget, async () => {
     for (let round = 0; round < 10; round += 1) {

@@ -1,0 +1,1 @@
+"""From a request to its answer: from the cache, or from an upstream server through it."""

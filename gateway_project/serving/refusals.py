@@ -1,0 +1,72 @@
+"""Requests that get no answer from an upstream, as problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
+
+from gateway_project.problems import PROBLEM, ProblemError
+from gateway_project.routing.query import RefusedQuery
+from gateway_project.serving.replies import Reply
+from gateway_project.upstreams import BrokenBody, PoolDown, PoolError
+from tiercache.http.fields import Fields
+from tiercache.http.requests import BadRequest
+from tiercache.http.targets import BadTarget
+
+_NOTHING_STORED: Final = [("cache-control", "no-store")]
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    fields: Iterable[tuple[str, str]] = (),
+    **members: object,
+) -> Reply:
+    """Return a problem document; no cache may keep it."""
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        **members,
+    }
+    body = json.dumps(document).encode()
+    lines = [("content-type", PROBLEM), ("content-length", str(len(body))), *_NOTHING_STORED]
+    return Reply(int(status), Fields([*lines, *fields]), body)
+
+
+def explained(exc: Exception, told: str | None = None) -> Reply:
+    """Return the answer to a request that could not be answered for this reason.
+
+    Args:
+        exc: one that is raised for requests and upstreams; any other is raised again.
+        told: what Cache-Status says, if the cache had a part in it.
+    """
+    fields = [] if told is None else [("cache-status", told)]
+    match exc:
+        case BadTarget() | BadRequest():
+            return problem(exc.status, f"The request is refused: {exc}.", fields=fields)
+        case RefusedQuery():
+            allowed = None if exc.allowed is None else list(exc.allowed)
+            return problem(400, str(exc), parameter=exc.parameter, allowed=allowed)
+        case ProblemError():
+            lines = [*exc.fields, *fields]
+            return problem(exc.status, exc.detail, fields=lines, **exc.members)
+        case PoolError():
+            return _unanswered(exc, fields)
+        case BrokenBody():
+            return problem(502, f"An upstream server failed: {exc}", fields=fields)
+    raise exc
+
+
+def _unanswered(exc: PoolError, fields: list[tuple[str, str]]) -> Reply:
+    attempts = [{"upstream": one.server, "reason": one.reason} for one in exc.attempts]
+    status = exc.status
+    if isinstance(exc, PoolDown):
+        late = bool(exc.attempts) and all(one.timed_out for one in exc.attempts)
+        status = HTTPStatus.GATEWAY_TIMEOUT if late else HTTPStatus.BAD_GATEWAY
+        fields = [*fields, ("retry-after", str(max(1, round(exc.retry_in))))]
+    return problem(status, str(exc), fields=fields, attempts=attempts)
