@@ -22,7 +22,7 @@ from gateway_project.serving.engine import Gateway, bypass, hit
 from gateway_project.serving.exchange import Exchange, exchange, is_open, matched
 from gateway_project.serving.replies import from_stored
 from gateway_project.serving.stored import BODY, GENERATED, RESPONSE, Packed, Stored, unpacked
-from tiercache.http import conditional, requests, targets
+from tiercache.http import conditional, dates, requests, targets
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -85,12 +85,12 @@ class FastPath:
             if (most := gateway.largest_request(scope["raw_path"], scope["method"])) is not None:
                 await self._bounded(scope, receive, send, most)
                 return
-        await self._django(scope, receive, send)
+        await self._django(scope, receive, dated(send))
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
         """Hand a request to Django as long as its body has no more than `most` bytes."""
         body = Bounded(receive, most)
-        await self._django(scope, body, send)
+        await self._django(scope, body, dated(send))
         if body.exceeded:
             # Django reads a body to its end before it does anything else, so nothing was sent yet.
             refusal = refusals.problem(413, f"The body is too large; allowed are {most} bytes.")
@@ -99,8 +99,25 @@ class FastPath:
                 "status": refusal.status,
                 "headers": refusal.fields.encoded(),
             }
-            await send(start)
+            await dated(send)(start)
             await send({"type": "http.response.body", "body": refusal.body})
+
+
+def dated(send: Send) -> Send:
+    """Return what sends the same, with a Date where there is none (RFC 9110, 6.6.1).
+
+    A cached answer has the Date of its origin, so a server must not add one of its own to all.
+    """
+
+    async def completed(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = message["headers"]
+            if all(name.lower() != b"date" for name, _ in headers):
+                now = dates.formatted(time.time()).encode("ascii")
+                message = {**message, "headers": [*headers, (b"date", now)]}
+        await send(message)
+
+    return completed
 
 
 class Kinds:

@@ -68,6 +68,9 @@ CACHES: dict[str, dict[str, Any]] = {
         "LOCATION": TIERCACHE_REDIS_URL,
         "KEY_PREFIX": "gateway",
         "TIMEOUT": 300,
+        # After a failed load the stale answer is given for a while before the next try; and no load
+        # takes longer than the largest budget of a route and its body.
+        "OPTIONS": {"LOAD_RETRY": 2.0, "LEASE": 20.0},
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
@@ -77,7 +80,6 @@ GATEWAY_UPSTREAMS = environment.servers("GATEWAY_UPSTREAMS")
 GATEWAY_ROUTES = Path(
     environment.text("GATEWAY_ROUTES", str(BASE_DIR / "gateway_project" / "routes.toml"))
 ).absolute()
-GATEWAY_UPSTREAM_TIMEOUT = environment.seconds("GATEWAY_UPSTREAM_TIMEOUT", 2.0)
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

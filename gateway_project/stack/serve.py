@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         log_level="info" if options.access_log else "warning",
         access_log=options.access_log,
         server_header=False,
+        date_header=not options.no_date,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     with socket.socket(fileno=options.descriptor) as listener:
@@ -60,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("descriptor", type=int, help="the listening socket's descriptor")
     parser.add_argument("--factory", action="store_true", help="APPLICATION makes the application")
     parser.add_argument("--access-log", action="store_true", help="log each request")
+    parser.add_argument(
+        "--no-date", action="store_true", help="APPLICATION sends Date itself, as a cache has to"
+    )
     parser.add_argument(
         "--on-hangup", metavar="FUNCTION", help="dotted name of what to call on SIGHUP"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -56,7 +57,8 @@ def initial_age(answered: Fields, requested: float, received: float) -> float:
     Takes the seconds since the epoch at which it was asked for and at which it came. Of more than
     one Age the first counts, and one that is not a number is ignored (RFC 9111, 5.1).
     """
-    apparent = received - _generated(answered, received)
+    # A Date names whole seconds; a response of this very second is not up to a second old.
+    apparent = math.floor(received) - _generated(answered, received)
     delay = max(0.0, received - requested)
     said = delta_seconds("".join(answered.members("age")[:1])) or 0
     return max(0.0, apparent, said + delay)

@@ -157,7 +157,12 @@ def _start_workers(
         "DJANGO_SECRET_KEY": environment.text("DJANGO_SECRET_KEY")
         or state.secret_key(settings.STATE_DIR),
     }
-    arguments = ["gateway_project.asgi:application", str(listener.fileno()), *ON_HANGUP]
+    arguments = [
+        "gateway_project.asgi:application",
+        str(listener.fileno()),
+        "--no-date",
+        *ON_HANGUP,
+    ]
     if options["verbosity"] > 1:
         arguments.append("--access-log")
     workers = [
