@@ -32,6 +32,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST_KNOWN: Final = 8192
 """Kinds of requests that are remembered; beyond, all are forgotten and learned anew."""
 
+LARGEST_KNOWN: Final = 2048
+"""Bytes of target and relevant fields of a kind that is remembered; larger ones are Django's."""
+
 MOST_FIELDS: Final = 60
 """Header lines of a request that is still looked at here."""
 
@@ -149,10 +152,13 @@ class Kinds:
         try:
             return self._known[name]
         except KeyError:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            kind = self._known[name] = self._learned(scope)
-            return kind
+            pass
+        if len(scope["raw_path"]) + len(scope["query_string"]) + _size(relevant) > LARGEST_KNOWN:
+            return None
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        kind = self._known[name] = self._learned(scope)
+        return kind
 
     def _learned(self, scope: Scope) -> Kind | None:
         asked = Asked.from_scope(scope)
@@ -168,6 +174,10 @@ class Kinds:
         if bypass(request) or "range" in asked.fields:
             return None
         return Kind(self.gateway, request, self._relevant, self._protection)
+
+
+def _size(lines: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in lines)
 
 
 class Kind:

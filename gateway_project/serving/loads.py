@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +11,7 @@ from gateway_project.routing.table import Route
 from gateway_project.serving.places import upstream_tag
 from gateway_project.serving.replies import passable
 from gateway_project.serving.stored import RESPONSE, Packed, Stored, passing, unpacked
-from gateway_project.upstreams import Incoming, Outgoing, Pool
+from gateway_project.upstreams import Attempt, Incoming, Outgoing, Pool, PoolError
 from tiercache.http import conditional, dates, storing, tags
 from tiercache.http.fields import Fields
 from tiercache.http.storing import Refusal, Storable
@@ -57,6 +58,7 @@ class Load:
         self._sent = sent
         self._clock = clock
         self._is_abandoned = False
+        self._end = 0.0
 
     async def __call__(self, context: LoadContext) -> Packed:
         """Ask, and return what is to be stored.
@@ -81,6 +83,7 @@ class Load:
     async def _load(self, context: LoadContext) -> Packed:
         stale = self._stale(context)
         requested = self._clock()
+        self._end = asyncio.get_running_loop().time() + self._route.budget
         incoming = await self._ask(stale)
         try:
             if stale is not None and incoming.status == 304:
@@ -130,12 +133,22 @@ class Load:
         terms = self._judged(incoming.status, incoming.fields, requested)
         if isinstance(terms, Refusal):
             return await self._left(context, incoming, terms.reason)
-        body = await incoming.read(self._route.largest_stored)
+        body = await self._body(incoming)
         if body is None:
             return await self._left(context, incoming, "too-large")
         await incoming.aclose()
         named = tags.of(incoming.fields).kept
         return self._kept(context, incoming.status, incoming.fields, body, terms, named)
+
+    async def _body(self, incoming: Incoming) -> bytes | None:
+        """Return the body within what is left of the budget, None if it is too large to keep."""
+        try:
+            async with asyncio.timeout_at(self._end):
+                return await incoming.read(self._route.largest_stored)
+        except TimeoutError as exc:
+            reason = f"did not send its whole body within {self._route.budget:g} s"
+            attempt = Attempt(incoming.server, reason, timed_out=True)
+            raise PoolError(self._pool.name, [attempt]) from exc
 
     def _judged(self, status: int, fields: Fields, requested: float) -> Storable | Refusal:
         return storing.judge(
@@ -153,6 +166,9 @@ class Load:
         self.leftover = incoming
         if self._is_abandoned:
             await incoming.aclose()
+        if reason == "status":
+            # An error may be one caller's doing, and is no reason to pass the cache by for all.
+            context.decline()
         context.timeout, context.grace = HIT_FOR_MISS, 0
         return passing(reason)
 

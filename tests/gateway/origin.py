@@ -35,6 +35,8 @@ class Answer:
     body: bytes = b"body"
     parts: int = 1
     """How often the body is sent."""
+    pause: float = 0.0
+    """Seconds between two parts."""
 
     def lines(self) -> list[tuple[bytes, bytes]]:
         return [
@@ -125,4 +127,5 @@ class Origin:
             for _ in range(answer.parts):
                 part = {"type": "http.response.body", "body": answer.body, "more_body": True}
                 await send(part)
+                await asyncio.sleep(answer.pause)
         await send({"type": "http.response.body", "body": b""})

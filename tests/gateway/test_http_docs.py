@@ -25,7 +25,7 @@ def origin() -> Iterator[Origin]:
 @pytest.fixture
 def page(make_cache: Callable[..., Any], origin: Origin) -> Callable[..., Any]:
     """The example's view, over an origin of the test's own."""
-    (code,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(), re.M | re.S)
+    (code,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     assert "https://example.com" in code
     names: dict[str, Any] = {}
     exec(code.replace("https://example.com", origin.url), names)

@@ -405,3 +405,33 @@ async def test_a_body_that_breaks_off_is_not_stored(client: Client, origin: Orig
     assert answer.status == 502
     origin.says(cache_control="max-age=60", body=b"whole")
     await until_answered(client, b"whole")
+
+
+async def test_an_error_that_one_caller_gets_is_not_in_the_way_of_others(
+    client: Client, origin: Origin
+):
+    """Who asks for a media type that there is not must not switch caching off for everybody."""
+
+    def script(asked: Request) -> Answer:
+        if asked.fields.get("accept") == "nonsense":
+            return Answer(406)
+        return Answer(headers={"Cache-Control": "max-age=60", "Vary": "Accept"}, body=b"hello")
+
+    origin.script = script
+    assert (await client(accept="nonsense")).status == 406
+    assert (await client()).told == "fwd=uri-miss; stored"
+    assert (await client(accept="nonsense")).status == 406
+    assert (await client()).told == "hit; detail=memory"
+
+
+async def test_a_load_has_its_budget_for_the_body_too(
+    make_client: Callable[..., Client], origin: Origin
+):
+    client = make_client("budget = 0.3")
+    origin.script = lambda _: Answer(
+        headers={"Cache-Control": "max-age=60"}, body=b"x", parts=100, pause=0.05
+    )
+    async with asyncio.timeout(2):
+        answer = await client()
+    assert answer.status == 504
+    assert b"whole body within 0.3 s" in answer.body
