@@ -43,14 +43,12 @@ class ApiKeyAdmin(_ModelAdmin):
         return () if obj is None else ("shown", "tenant", "created", "revoked")
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Let only superusers delete a key, since its name goes with it; others revoke it."""
-        is_superuser = bool(getattr(request.user, "is_superuser", False))
-        return is_superuser and super().has_delete_permission(request, obj)
+        """Let only superusers delete a key, since its name goes with it; others revoke it.
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer no deletion of many at once."""
-        actions = super().get_actions(request)
-        return {name: action for name, action in actions.items() if name != "delete_selected"}
+        One at a time: without an object Django asks for the deletion of many.
+        """
+        is_superuser = bool(getattr(request.user, "is_superuser", False))
+        return obj is not None and is_superuser and super().has_delete_permission(request, obj)
 
     def save_model(
         self,
