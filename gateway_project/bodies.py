@@ -16,10 +16,12 @@ class Bounded:
     and answers nothing.
 
     Attributes:
-        exceeded: whether that happened.
+        most: how many.
+        exceeded: whether there were more.
     """
 
     def __init__(self, receive: Receive, most: int) -> None:
+        self.most = most
         self.exceeded = False
         self._receive = receive
         self._left = most

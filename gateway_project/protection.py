@@ -33,6 +33,11 @@ class Protection:
             name, value = settings.SECURE_PROXY_SSL_HEADER
             self._proxy = name.removeprefix("HTTP_").replace("_", "-").lower(), value
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The request's fields that it goes by."""
+        return frozenset({"host", "x-forwarded-host", *([self._proxy[0]] if self._proxy else [])})
+
     def allows(self, fields: Fields, scheme: str) -> bool:
         """Tell whether Django would let a request with these fields through to its view."""
         host = fields.get("host")

@@ -30,11 +30,13 @@ def drive(flow: Flow[_T], perform: Callable[[Step, float], Any], budget: float) 
             try:
                 answer = perform(step, deadline)
             except BaseException as exc:  # noqa: BLE001 - the flow decides, and cleans up
-                step = flow.throw(exc)
+                following = flow.throw(exc)
             else:
-                step = flow.send(answer)
-            if step.paced:
+                following = flow.send(answer)
+            # What an errand took is none of Redis's time.
+            if step.paced or following.paced:
                 deadline = time.monotonic() + budget
+            step = following
     except StopIteration as stop:
         result: _T = stop.value
         return result
@@ -51,11 +53,13 @@ async def adrive(
             try:
                 answer = await perform(step, deadline)
             except BaseException as exc:  # noqa: BLE001 - the flow decides, and cleans up
-                step = flow.throw(exc)
+                following = flow.throw(exc)
             else:
-                step = flow.send(answer)
-            if step.paced:
+                following = flow.send(answer)
+            # What an errand took is none of Redis's time.
+            if step.paced or following.paced:
                 deadline = time.monotonic() + budget
+            step = following
     except StopIteration as stop:
         result: _T = stop.value
         return result

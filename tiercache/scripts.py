@@ -165,8 +165,9 @@ return removed
 """
 
 # A soft eviction: a tag gets a new number, and its old ones, the latest first, are written where
-# its lease would be, for as long as anything may bear them. Of more than 32 the oldest are
-# forgotten, which evicts what bears them altogether.
+# its lease would be, for as long as anything may bear them; in front of them that time, so that
+# what is left of it tells how long ago it was. Of more than 32 numbers the oldest are forgotten,
+# which evicts what bears them altogether.
 # KEYS: tags, as many leases, the counts of tags and of evictions. Told as by REMOVE.
 SOFTEN: Final = (
     _TELL
@@ -179,10 +180,10 @@ for i = 1, half do
   if old then
     known = known + 1
     local list, life, cut = redis.call('GET', softened), redis.call('PTTL', tag), 0
-    list = list and old .. ',' .. list or old
+    list = list and old .. ',' .. string.match(list, ':(.*)') or old
     for _ = 1, 32 do cut = cut and string.find(list, ',', cut + 1, true) end
     if cut then list = string.sub(list, 1, cut - 1) end
-    redis.call('SET', softened, list)
+    redis.call('SET', softened, string.format('%.0f:', life) .. list)
     if life ~= -1 then redis.call('PEXPIRE', softened, life) end
     redis.call('DEL', tag)
     number(KEYS[#KEYS - 1], tag)

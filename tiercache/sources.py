@@ -22,10 +22,13 @@ class Seen:
         left: seconds for which that value is fresh from the look-up on, less than 0 for how long
             it has been stale, infinity for ever; None where it was not looked up but computed, or
             is not there.
+        error: what the load that was waited for failed with, where a stale value was answered
+            instead.
     """
 
     tier: Tier | None = None
     left: float | None = None
+    error: BaseException | None = None
 
 
 _current: ContextVar[Seen | None] = ContextVar("tiercache_seen", default=None)
@@ -51,9 +54,10 @@ def watch() -> Iterator[Seen]:
         _current.reset(token)
 
 
-def note(tier: Tier, left: float | None = None) -> None:
+def note(tier: Tier, left: float | None = None, error: BaseException | None = None) -> None:
     """Tell the block that watches this context, if one does, which tier answered."""
     seen = _current.get()
     if seen is not None:
         seen.tier = tier
         seen.left = left
+        seen.error = error

@@ -29,6 +29,8 @@ class Asked:
         http_version: `1.0`, `1.1`, `2`.
         scheme: `http` or `https`.
         peer: the address at the other end, None for a socket that has none.
+        is_lasting: whether the event loop outlives the request, so that something can be done
+            beside it.
     """
 
     method: str
@@ -38,6 +40,12 @@ class Asked:
     http_version: str = "1.1"
     scheme: str = "http"
     peer: str | None = None
+    is_lasting: bool = True
+
+    @property
+    def shown(self) -> str:
+        """Path and query as they were sent, for a log."""
+        return (self.path + (b"?" + self.query if self.query else b"")).decode("latin-1")
 
     @classmethod
     def from_scope(cls, scope: Mapping[str, Any]) -> Asked:
@@ -45,7 +53,7 @@ class Asked:
         client = scope.get("client")
         return cls(
             method=scope["method"],
-            path=scope.get("raw_path") or quote(scope["path"]).encode("ascii"),
+            path=path_of(scope),
             query=scope["query_string"],
             fields=Fields.decoded(scope["headers"]),
             http_version=scope["http_version"],
@@ -73,7 +81,13 @@ class Asked:
             http_version=meta.get("SERVER_PROTOCOL", "HTTP/1.1").removeprefix("HTTP/"),
             scheme=request.scheme or "http",
             peer=meta.get("REMOTE_ADDR") or None,
+            is_lasting=False,
         )
+
+
+def path_of(scope: Mapping[str, Any]) -> bytes:
+    """Return the path of an ASGI connection as it was sent, as far as the server tells."""
+    return scope.get("raw_path") or quote(scope["path"]).encode("ascii")
 
 
 def _wsgi_lines(meta: Mapping[str, Any]) -> list[tuple[str, str]]:

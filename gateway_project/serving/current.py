@@ -6,7 +6,7 @@ import asyncio
 import threading
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.core.cache import caches
 
@@ -19,7 +19,12 @@ from gateway_project.upstreams import Pool, PoolOptions
 if TYPE_CHECKING:
     from tiercache.backend import TieredCache
 
+LAST_ANSWERS: Final = 60.0
+"""Seconds that answers of a pool may take which is in the table no more."""
+
 _lock = threading.Lock()
+_closing: set[asyncio.Task[None]] = set()
+"""Tasks need somebody who holds them until they are done."""
 _pools: dict[PoolEntry, Pool] = {}
 _gateway: Gateway | None = None
 
@@ -44,7 +49,7 @@ def reset() -> None:
 
 
 def pools() -> tuple[Pool, ...]:
-    """Return the pools that were asked so far."""
+    """Return the pools of the table in force."""
     with _lock:
         return tuple(_pools.values())
 
@@ -53,37 +58,43 @@ def _remade(table: Table) -> Gateway:
     global _gateway  # noqa: PLW0603 - one for a process
     with _lock:
         if _gateway is None or _gateway.table is not table:
-            _retire([entry for entry in _pools if entry not in table.pools.values()])
+            made = {
+                entry: _pools.get(entry) or _made(entry)
+                for entry in table.pools.values()
+                if entry.servers
+            }
+            _retire([entry for entry in _pools if entry not in made])
+            _pools.update(made)
             # An instance of its own: Django's belongs to a thread or a task.
             cache = cast("TieredCache", caches.create_connection("default"))
-            _gateway = Gateway(table, lambda name: _pool(table.pools[name]), cache)
+            pools = {entry.name: pool for entry, pool in made.items()}
+            _gateway = Gateway(table, lambda name: pools.get(name) or _none(table, name), cache)
         return _gateway
 
 
-def _pool(entry: PoolEntry) -> Pool:
-    pool = _pools.get(entry)
-    if pool is not None:
-        return pool
-    if not entry.servers:
-        raise ProblemError(
-            HTTPStatus.BAD_GATEWAY,
-            f"No upstream server is configured for the pool {entry.name!r}: "
-            f"set {entry.variable or 'its servers'}.",
-        )
-    with _lock:
-        options = PoolOptions(servers=entry.servers, **dict(entry.options))  # type: ignore[arg-type]
-        return _pools.setdefault(entry, Pool(entry.name, options))
+def _made(entry: PoolEntry) -> Pool:
+    options: dict[str, Any] = dict(entry.options)
+    return Pool(entry.name, PoolOptions(servers=entry.servers, **options))
+
+
+def _none(table: Table, name: str) -> Pool:
+    raise ProblemError(
+        HTTPStatus.BAD_GATEWAY,
+        f"No upstream server is configured for the pool {name!r}: "
+        f"set {table.pools[name].variable or 'its servers'}.",
+    )
 
 
 def _retire(entries: list[PoolEntry]) -> None:
+    """Forget pools; close what they have in this event loop once their last answers are over."""
     retired = [_pools.pop(entry) for entry in entries]
     with suppress(RuntimeError):  # no event loop runs here, so none of its connections is open
         loop = asyncio.get_running_loop()
         for pool in retired:
-            task = loop.create_task(pool.aclose())
-            _closing.add(task)
-            task.add_done_callback(_closing.discard)
+            loop.call_later(LAST_ANSWERS, _close, pool)
 
 
-_closing: set[asyncio.Task[None]] = set()
-"""Tasks need somebody who holds them until they are done."""
+def _close(pool: Pool) -> None:
+    task = asyncio.get_running_loop().create_task(pool.aclose())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)

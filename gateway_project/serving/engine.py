@@ -2,51 +2,77 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from gateway_project import popular, recent
 from gateway_project.problems import ProblemError
 from gateway_project.routing.query import RefusedQuery
 from gateway_project.routing.table import Matched, Table
 from gateway_project.serving import refusals
 from gateway_project.serving.asked import Asked, ReadBody
-from gateway_project.serving.exchange import Admission, Exchange
+from gateway_project.serving.exchange import Admission, Exchange, is_open
 from gateway_project.serving.loads import Load
 from gateway_project.serving.passing import Passing
 from gateway_project.serving.replies import NAME, Reply, from_incoming, from_stored
-from gateway_project.serving.stored import RESPONSE, Packed, Stored, background, reason_of, unpacked
+from gateway_project.serving.stored import (
+    PASSED,
+    RESPONSE,
+    Index,
+    Packed,
+    Stored,
+    background,
+    index_of,
+    reason_of,
+    unpacked,
+)
 from gateway_project.upstreams import BrokenBody, Pool, PoolError
 from tiercache import sources
+from tiercache.exceptions import RedisAway
 from tiercache.http import conditional, requests, serving, targets
+from tiercache.http.cache_control import request_directives
 from tiercache.http.status import Forward, member
 
 if TYPE_CHECKING:
     from tiercache.backend import TieredCache
+
+Need = Literal["served", "awaited", "fresh", "anew"]
+"""What a request needs: an answer, stale ones included while the upstream is asked in the
+background ("served") or where that fails ("awaited"); a fresh one; one that is just loaded."""
 
 
 class Found(NamedTuple):
     """What the cache has brought.
 
     Attributes:
-        packed: what it holds, or why there is nothing that may be held.
+        key, by: where it lies, and what its variants are chosen by.
+        packed: what it is.
         tier: which tier had it; "loaded" or "stale".
-        staleness: for how many seconds it has been stale.
+        staleness: for how many seconds it has been stale in the cache.
         load: that was carried out for it, if one was.
+        error: what a load that was waited for failed with, this one or another caller's.
         forward: why an upstream was asked, if one was.
     """
 
+    key: str
+    by: Index | None
     packed: Packed
     tier: sources.Tier | None
     staleness: float
     load: Load
+    error: BaseException | None
     forward: Forward
+
+    @property
+    def answer(self) -> Packed:
+        """What is for this caller."""
+        return self.load.own or self.packed
 
     def fits(self, exchange: Exchange) -> bool:
         """Tell whether it is a response that may answer a request (RFC 9111, 4.1)."""
-        return self.packed[0] == RESPONSE and unpacked(self.packed).fits(exchange.sent)
+        return self.answer[0] == RESPONSE and unpacked(self.answer).fits(exchange.sent)
 
 
 class Gateway:
@@ -85,11 +111,23 @@ class Gateway:
             exchange = await self._admission.admitted(self.table, asked)
         except (ProblemError, RefusedQuery, targets.BadTarget, requests.BadRequest) as exc:
             return refusals.explained(exc)
-        reply = await self.exchanged(exchange, read)
+        except RedisAway:
+            return refusals.without_cache()
+        reply = await self._answered(exchange, read)
+        if is_open(exchange.route):
+            recent.note(asked.shown, reply.status, reply.fields.get("cache-status") or "")
+        popular.note_reply(exchange, reply)
         return reply.extended(exchange.told) if exchange.told else reply
 
-    async def exchanged(self, exchange: Exchange, read: ReadBody) -> Reply:
-        """Answer a request that is let in."""
+    async def filled(self, exchange: Exchange, *, anew: bool = False) -> Reply:
+        """Answer a GET with what is fresh, or just loaded, so that the cache has it.
+
+        Raises:
+            PoolError, BrokenBody, ProblemError: the upstream does not answer.
+        """
+        return await self._cached(exchange, "anew" if anew else "fresh")
+
+    async def _answered(self, exchange: Exchange, read: ReadBody) -> Reply:
         asked = exchange.asked
         try:
             if asked.method not in ("GET", "HEAD"):
@@ -99,70 +137,93 @@ class Gateway:
                 return await self._passing.asked(exchange, told)
             if serving.only_if_cached(asked.fields, exchange.route.rules):
                 return self._from_memory(exchange)
-            return await self._cached(exchange)
+            return await self._cached(exchange, "served" if asked.is_lasting else "awaited")
         except (PoolError, BrokenBody, ProblemError) as exc:
             return refusals.explained(exc, member(NAME, fwd="miss"))
+        except RedisAway:
+            return refusals.without_cache()
 
-    async def _cached(self, exchange: Exchange) -> Reply:
+    async def _cached(self, exchange: Exchange, need: Need) -> Reply:
         """Answer a GET or HEAD through the cache."""
-        key = exchange.place.key
-        found = await self._find(exchange, key, "uri-miss")
-        if found.packed[0] == RESPONSE and not found.fits(exchange):
-            # It is of another variant: this one's has a key of its own.
-            key = exchange.place.variant(unpacked(found.packed).vary, exchange.sent)
-            found = await self._find(exchange, key, "vary-miss")
-        if found.fits(exchange):
-            found = await self._current(exchange, key, found)
+        first: Need = "fresh" if need == "anew" else need
+        found = await self._find(exchange, exchange.place.key, "uri-miss", first)
+        index = index_of(found.packed)
+        if index is not None and found.load.own is None:
+            key = exchange.place.variant(index, exchange.sent)
+            found = await self._find(exchange, key, "vary-miss", first, index)
+        found = await self._current(exchange, found, need)
+        if found.load.moved:
+            # Variants are chosen by other fields than they were: let the next load say by which.
+            await self._cache.adelete(exchange.place.key)
         if not found.fits(exchange):
             return await self._unstored(exchange, found)
-        stored, now = unpacked(found.packed), self._clock()
+        stored, now = unpacked(found.answer), self._clock()
         return from_stored(stored, exchange.asked, now, _told(stored, found, now))
 
     async def _find(
-        self, exchange: Exchange, key: str, forward: Forward, *, anew: bool = False
+        self,
+        exchange: Exchange,
+        key: str,
+        forward: Forward,
+        need: Need,
+        index: Index | None = None,
+        held: Stored | None = None,
     ) -> Found:
-        """Return what is under a key; ask the upstream if there is nothing, or `anew`."""
+        """Return what is under a key; ask the upstream if there is nothing, or if it needs to."""
         pool = self._pools(exchange.route.pool)
-        load = Load(pool, exchange.route, exchange.place.target, exchange.sent, self._clock)
+        load = Load(exchange, pool, self._cache, index=index, held=held, clock=self._clock)
         tags = exchange.place.tags
         try:
             with sources.watch() as seen:
-                if anew:
+                if need == "anew":
                     packed = await self._cache.arefresh(key, load, tags=tags)
                 else:
-                    packed = await self._cache.aget_or_set(
-                        key, load, tags=tags, background=background
-                    )
-        except asyncio.CancelledError:
+                    at_once = background if need == "served" else 0.0
+                    packed = await self._cache.aget_or_set(key, load, tags=tags, background=at_once)
+        except BaseException:
             await load.abandon()
             raise
         if seen.tier != "loaded":
             # It goes on in the background, if at all; what it must not store is nobody's then.
             await load.abandon()
-        why: Forward = "stale" if load.was_stale else forward
-        return Found(packed, seen.tier, max(0.0, -(seen.left or 0.0)), load, why)
+        why: Forward = "stale" if load.was_stale and held is None else forward
+        staleness = max(0.0, -(seen.left or 0.0))
+        return Found(key, index, packed, seen.tier, staleness, load, seen.error, why)
 
-    async def _current(self, exchange: Exchange, key: str, found: Found) -> Found:
+    async def _current(self, exchange: Exchange, found: Found, need: Need) -> Found:
         """Return what may be served: what was found, or what the upstream has if that may not be.
 
         Raises:
             PoolError, BrokenBody: it must not be served without the upstream, which fails.
         """
-        stored, rules = unpacked(found.packed), exchange.route.rules
+        if found.packed[0] != RESPONSE or found.tier == "loaded":
+            return found
+        stored = unpacked(found.packed)
+        why: Forward = "stale" if found.tier == "stale" else "request"
         if found.tier == "stale":
-            if found.staleness + stored.overdue < max(
-                stored.stale_while_revalidate, stored.stale_if_error
-            ):
+            if need in ("served", "awaited") and self._may_be_stale(exchange, stored, found):
                 return found
-            if found.load.error is not None:
-                raise found.load.error
-            return await self._find(exchange, key, "stale", anew=True)
-        if rules.obey_callers and found.tier != "loaded":
-            asked, age = exchange.asked, stored.age(self._clock())
-            decision = serving.decide(asked.fields, asked.method, stored, age, rules)
-            if decision.action in (serving.Action.REVALIDATE, serving.Action.FORWARD):
-                return await self._find(exchange, key, "request", anew=True)
-        return found
+            if found.error is not None:
+                raise found.error
+        elif need != "anew" and self._is_accepted(exchange, stored):
+            return found
+        return await self._find(exchange, found.key, why, "anew", found.by, stored)
+
+    def _may_be_stale(self, exchange: Exchange, stored: Stored, found: Found) -> bool:
+        longest = max(stored.stale_while_revalidate, stored.stale_if_error)
+        in_time = found.staleness + stored.overdue < longest
+        return in_time and self._is_accepted(exchange, stored)
+
+    def _is_accepted(self, exchange: Exchange, stored: Stored) -> bool:
+        """Tell whether the caller accepts what is stored, where callers are obeyed."""
+        asked, rules = exchange.asked, exchange.route.rules
+        if not rules.obey_callers:
+            return True
+        decision = serving.decide(
+            asked.fields, asked.method, stored, stored.age(self._clock()), rules
+        )
+        served = (serving.Action.FRESH, serving.Action.STALE_REFRESH)
+        return decision.action in served or decision.stale_if_error
 
     async def _unstored(self, exchange: Exchange, found: Found) -> Reply:
         """Hand on what must not be stored: this load's answer, or one of the caller's own."""
@@ -174,23 +235,14 @@ class Gateway:
 
     def _from_memory(self, exchange: Exchange) -> Reply:
         """Answer from memory or not at all (RFC 9111, 5.2.1.7)."""
-        stored = self._held(exchange)
-        if stored is None:
+        packed = self.peek(exchange.place.key)
+        index = None if packed is None else index_of(packed)
+        if index is not None:
+            packed = self.peek(exchange.place.variant(index, exchange.sent))
+        if packed is None or packed[0] != RESPONSE or not unpacked(packed).fits(exchange.sent):
             return refusals.problem(504, "It is not cached, and only-if-cached was asked for.")
-        now = self._clock()
+        stored, now = unpacked(packed), self._clock()
         return from_stored(stored, exchange.asked, now, hit(stored, now, "memory"))
-
-    def _held(self, exchange: Exchange) -> Stored | None:
-        """Return the response that memory has for a request, fresh."""
-        key = exchange.place.key
-        while (packed := self.peek(key)) is not None and packed[0] == RESPONSE:
-            stored = unpacked(packed)
-            if stored.fits(exchange.sent):
-                return stored
-            if key != exchange.place.key:
-                break
-            key = exchange.place.variant(stored.vary, exchange.sent)
-        return None
 
 
 def hit(stored: Stored, now: float, detail: str) -> str:
@@ -214,14 +266,17 @@ def _told(stored: Stored, found: Found, now: float) -> str:
         ttl=ttl,
         stored=not found.load.declined,
         collapsed=not found.load.began,
+        detail=reason_of(found.packed) if found.packed[0] == PASSED else None,
     )
 
 
 def bypass(exchange: Exchange) -> str | None:
     """Say why a request is not for the cache: only the upstream knows whom its answer is for."""
-    route = exchange.route
+    route, asked = exchange.route, exchange.asked
     if "authorization" in exchange.sent and not (
         "authorization" in route.rules.store_anyway or "authorization" in route.vary
     ):
         return "authorization"
-    return "condition" if conditional.is_forwarded(exchange.asked.fields) else None
+    if route.rules.obey_callers and request_directives(asked.fields).no_store:
+        return "no-store"
+    return "condition" if conditional.is_forwarded(asked.fields) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from gateway_project.callers import credentials, keys, limits
+from gateway_project.callers.guesses import Guesses
 from gateway_project.callers.headers import limit_fields
 from gateway_project.problems import ProblemError
 from gateway_project.routing.table import Matched, NoRoute, Route, Table
@@ -91,7 +93,7 @@ def exchange(
     """Return the exchange of a request that is let in."""
     route = found.route
     fields = hops.end_to_end(asked.fields, {*route.vary, *route.pass_headers})
-    passed = credentials.without_key(fields).only(route.pass_headers.union(route.vary))
+    passed = credentials.without_key(fields).only({"via", *route.pass_headers, *route.vary})
     sent = hops.via(vary.sent(passed), NAME, asked.http_version)
     place = places.place(route, found.captures, query, sent, tenant)
     return Exchange(asked, route, found.captures, query, sent, place, told)
@@ -108,6 +110,7 @@ class Admission:
     def __init__(self, cache: TieredCache, clock: Callable[[], float] = time.time) -> None:
         self._cache = cache
         self._clock = clock
+        self._guesses = Guesses()
 
     async def admitted(self, table: Table, asked: Asked) -> Exchange:
         """Return what is asked for, once it is clear that the caller may.
@@ -120,12 +123,26 @@ class Admission:
         route = found.route
         if is_open(route):
             return exchange(asked, found, query)
-        caller = await keys.identify(asked.fields)
+        caller = await self._identified(asked)
         if caller is None and route.requires_key:
             raise credentials.no_key()
         told = await self._counted(asked, route, caller)
-        tenant = (caller.tenant or caller.prefix) if caller and route.tenant else None
+        if route.requires_key or route.tenant:
+            # Caches in front know nothing of keys, unless they are told.
+            told = Fields([*told, ("vary", "Authorization, X-API-Key")])
+        tenant = _owner(caller) if caller and route.tenant else None
         return exchange(asked, found, query, tenant=tenant, told=told)
+
+    async def _identified(self, asked: Asked) -> keys.Caller | None:
+        """Return who asks, if they say; those who guess keys are held up."""
+        peer, now = asked.peer or "unknown", self._clock()
+        if (wait := self._guesses.wait(peer, now)) > 0:
+            raise _too_many("Too many keys that are none were offered", wait)
+        try:
+            return await keys.identify(asked.fields)
+        except credentials.BadKey:
+            self._guesses.note(peer, now)
+            raise
 
     async def _counted(self, asked: Asked, route: Route, caller: keys.Caller | None) -> Fields:
         """Count a request of a route that has a limit; return what the caller is to know of it."""
@@ -136,11 +153,17 @@ class Admission:
         verdict = await limits.take(self._cache, name, rate, now=self._clock())
         told = limit_fields(rate, verdict)
         if not verdict.allowed:
-            refusal = ProblemError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"The limit of {rate.requests} requests in {rate.window:g} s is reached; "
-                f"try again in {verdict.retry_after} s.",
-            )
-            refusal.fields = told
-            raise refusal
+            limit = f"The limit of {rate.requests} requests in {rate.window:g} s is reached"
+            raise _too_many(limit, verdict.retry_after, told)
         return told
+
+
+def _owner(caller: keys.Caller) -> str:
+    return f"tenant:{caller.tenant}" if caller.tenant else f"key:{caller.prefix}"
+
+
+def _too_many(what: str, wait: float, told: Fields | None = None) -> ProblemError:
+    seconds = math.ceil(wait)
+    refusal = ProblemError(HTTPStatus.TOO_MANY_REQUESTS, f"{what}; try again in {seconds} s.")
+    refusal.fields = Fields([("retry-after", str(seconds))]) if told is None else told
+    return refusal

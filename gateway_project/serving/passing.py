@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from gateway_project.routing.query import RefusedQuery
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
+
+
+_under_way: set[asyncio.Task[Any]] = set()
+"""Tasks need somebody who holds them until they are done."""
 
 
 class Passing:
@@ -50,14 +55,26 @@ class Passing:
             PoolError: no server answers.
             ProblemError: the body is too large.
         """
-        incoming = await self._send(exchange, await read(exchange.route.largest_request))
+        body = await read(exchange.route.largest_request)
+        # A task of its own: a caller who leaves takes back nothing of the change.
+        changing = _begun(self._changed(exchange, body))
+        try:
+            incoming = await asyncio.shield(changing)
+        except asyncio.CancelledError:
+            changing.add_done_callback(_let_go)
+            raise
+        return await from_incoming(incoming, exchange.asked, member(NAME, fwd="method"))
+
+    async def _changed(self, exchange: Exchange, body: bytes) -> Incoming:
+        """Send a change, and evict what it has made invalid."""
+        incoming = await self._send(exchange, body)
         if exchange.asked.method not in SAFE and 200 <= incoming.status < 400:
             try:
                 await self._cache.aevict_tags(*self._made_invalid(exchange, incoming.fields))
             except BaseException:
                 await incoming.aclose()
                 raise
-        return await from_incoming(incoming, exchange.asked, member(NAME, fwd="method"))
+        return incoming
 
     async def _send(self, exchange: Exchange, body: bytes) -> Incoming:
         asked, route = exchange.asked, exchange.route
@@ -77,7 +94,10 @@ class Passing:
         found = {places.address_tag(exchange.route, exchange.captures, exchange.query)}
         found.update(self._tags(asked.path, asked.query))
         for name in ("location", "content-location"):
-            other = urlsplit(urljoin(here, answered.get(name) or ""))
+            try:
+                other = urlsplit(urljoin(here, answered.get(name) or ""))
+            except ValueError:  # it is no address, so none here
+                continue
             if f"{other.scheme}://{other.netloc}" == own:
                 found.update(self._tags(other.path.encode(), other.query.encode()))
         return found
@@ -92,3 +112,16 @@ class Passing:
                 yield places.address_tag(matched.route, matched.captures, pairs)
         except (targets.BadTarget, RefusedQuery):
             return
+
+
+def _begun(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    task = asyncio.get_running_loop().create_task(work)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
+    return task
+
+
+def _let_go(changing: asyncio.Task[Incoming]) -> None:
+    """Close the response to a change that nobody waits for any more."""
+    if not changing.cancelled() and changing.exception() is None:
+        _begun(changing.result().aclose())

@@ -8,11 +8,15 @@ from typing import Final
 
 from gateway_project.routing.patterns import Captures
 from gateway_project.routing.table import Route
+from gateway_project.serving.stored import Index
 from tiercache.http import targets, vary
 from tiercache.http.fields import Fields
 
-LONGEST: Final = 180
-"""Characters of an address that stand in a key as they are; a longer one stands there hashed."""
+LONGEST: Final = 100
+"""Characters of an address that stand in a key as they are; a longer one stands there hashed.
+
+With a prefix of 25 characters no key is longer than the 250 of which Django warns.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Place:
     """A key, and the tags of whatever is stored under it.
 
     Attributes:
-        key: of the first variant that was stored.
+        key: of the response, or of the index where there are variants.
         target: path and query for the upstream.
         tags: its address's, its route's, and those that the route names.
     """
@@ -29,9 +33,9 @@ class Place:
     target: str
     tags: tuple[str, ...]
 
-    def variant(self, names: tuple[str, ...], asked: Fields) -> str:
-        """Return the key of a further variant (RFC 9111, 4.1)."""
-        return f"{self.key}~{vary.key(names, asked)}"
+    def variant(self, index: Index, asked: Fields) -> str:
+        """Return the key of the variant for a request (RFC 9111, 4.1)."""
+        return f"{self.key}|{index.token}|{_chosen(index.names, asked)}"
 
 
 def place(
@@ -43,6 +47,9 @@ def place(
 ) -> Place:
     """Return where the answer lies.
 
+    No address can spell what stands behind it in a key: `#` and `|` are in no path and in no
+    encoded query.
+
     Args:
         route, captures: what the path matched.
         query: the parameters that count.
@@ -50,9 +57,9 @@ def place(
         tenant: whose answer it is, if it is not everybody's.
     """
     address = _address(route, captures, query)
-    owner = "" if tenant is None else f"@{_hash(tenant)}"
-    chosen = f"~{vary.key(route.vary, asked)}" if route.vary else ""
-    shown = address if len(address) <= LONGEST else f"{route.name}:{_hash(address)}"
+    owner = "" if tenant is None else f"#{_hash(tenant)}"
+    chosen = f"|{_chosen(route.vary, asked)}" if route.vary else ""
+    shown = address if len(address) <= LONGEST else f"#{_hash(address)}"
     target = route.target(captures)
     return Place(
         key=f"http:{shown}{owner}{chosen}",
@@ -78,6 +85,10 @@ def upstream_tag(name: str) -> str:
 def _address(route: Route, captures: Captures, query: targets.Pairs) -> str:
     path = route.key_path(captures)
     return f"{path}?{targets.encoded(query)}" if query else path
+
+
+def _chosen(names: tuple[str, ...], asked: Fields) -> str:
+    return vary.key(names, asked)[:32]
 
 
 def _hash(text: str) -> str:

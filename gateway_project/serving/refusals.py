@@ -38,6 +38,11 @@ def problem(
     return Reply(int(status), Fields([*lines, *fields]), body)
 
 
+def without_cache() -> Reply:
+    """Return the answer where the cache's alias would rather raise than go on without Redis."""
+    return problem(503, "The cache is away; try again.", fields=[("retry-after", "1")])
+
+
 def explained(exc: Exception, told: str | None = None) -> Reply:
     """Return the answer to a request that could not be answered for this reason.
 

@@ -8,9 +8,10 @@ from http import HTTPStatus
 from typing import Final
 
 from gateway_project.serving.asked import Asked
+from gateway_project.serving.shown import passable
 from gateway_project.serving.stored import Stored
 from gateway_project.upstreams import Incoming
-from tiercache.http import conditional, hops, ranges, tags
+from tiercache.http import conditional, ranges
 from tiercache.http.fields import Fields
 from tiercache.http.status import appended
 
@@ -18,8 +19,6 @@ NAME: Final = "tiercache"
 """By which the gateway calls itself in Cache-Status and Via."""
 
 _BODYLESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-# What an upstream says of itself, and not of the gateway in front of it.
-_OF_THE_UPSTREAM: Final = frozenset({"alt-svc", "strict-transport-security"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,6 @@ class Reply:
     def extended(self, lines: Iterable[tuple[str, str]]) -> Reply:
         """Return the same answer with these fields as well."""
         return replace(self, fields=Fields([*self.fields, *lines]))
-
-
-def passable(fields: Fields) -> Fields:
-    """Return the fields of an upstream's response that callers are to see."""
-    return tags.stripped(hops.end_to_end(fields)).without(_OF_THE_UPSTREAM)
 
 
 def from_stored(stored: Stored, asked: Asked, now: float, told: str) -> Reply:
@@ -81,12 +75,17 @@ async def from_incoming(incoming: Incoming, asked: Asked, told: str) -> Reply:
     """Answer with an upstream's response as it comes in; nothing of it is held."""
     fields = appended(passable(incoming.fields), told)
     if asked.method == "HEAD" or incoming.status in _BODYLESS:
+        await incoming.read(0)  # to its end, or its connection could not be used again
         await incoming.aclose()
         return Reply(incoming.status, fields)
-    return Reply(incoming.status, fields, _streamed(incoming))
+    body = _streamed(incoming)
+    # Begun, or nobody would close it where the caller has left: not even the garbage collector.
+    await anext(body)
+    return Reply(incoming.status, fields, body)
 
 
 async def _streamed(incoming: Incoming) -> AsyncIterator[bytes]:
     async with incoming:
+        yield b""
         async for part in incoming.chunks():
             yield part

@@ -66,10 +66,11 @@ class _Line(Morsel[str]):
 
 async def _with_body(request: HttpRequest, reply: Reply) -> HttpResponseBase:
     body: Any = reply.body
-    if isinstance(body, bytes) and reply.status not in _BODYLESS:
+    if isinstance(body, bytes) and (body or "content-length" in reply.fields):
         return HttpResponse(body, status=reply.status)
     if isinstance(body, bytes):
-        # Django would say how long nothing is, which is wrong for what has no content at all.
+        # Django would say how long nothing is, which is wrong for what is not sent, or is no
+        # content at all.
         body = _nothing()
     if not isinstance(request, ASGIRequest):
         body = await _spooled(body)
@@ -91,8 +92,12 @@ async def _nothing() -> AsyncIterator[bytes]:
 async def _spooled(parts: AsyncIterator[bytes]) -> Iterator[bytes]:
     """Return what has come to its end: under WSGI the event loop ends before the response does."""
     file = tempfile.SpooledTemporaryFile(max_size=16 * _PART)  # noqa: SIM115 - closed when read
-    async for part in parts:
-        file.write(part)
+    try:
+        async for part in parts:
+            file.write(part)
+    except BaseException:
+        file.close()
+        raise
     file.seek(0)
 
     def read() -> Iterator[bytes]:

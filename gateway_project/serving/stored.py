@@ -1,11 +1,12 @@
-"""A response as the cache holds it."""
+"""What the cache holds for an address: a response, what its variants are chosen by, or a mark."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from tiercache.http import vary
+from gateway_project.serving.shown import passable
+from tiercache.http import dates, vary
 from tiercache.http.fields import Fields
 from tiercache.http.storing import Storable
 
@@ -13,16 +14,19 @@ Packed: TypeAlias = tuple[Any, ...]
 """What is put into the cache: texts, numbers and bytes alone, so memory hands out its one copy."""
 
 RESPONSE: Final = "response-1"
+INDEX: Final = "index-1"
 PASSED: Final = "passed-1"
 
 BODY: Final = 5
 GENERATED: Final = 6
 """Where these two stand in what `Stored.pack` returns."""
 
+_NEVER_STORED: Final = frozenset({"age", "content-length", "set-cookie"})
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A response with the terms on which it was stored; durations in seconds.
+    """A response with the terms on which it is stored; durations in seconds.
 
     Attributes:
         status, fields, body: the response, without what concerns one connection or one caller.
@@ -30,9 +34,9 @@ class Stored:
         lifetime, stale_while_revalidate, stale_if_error, revalidate_always, never_stale: as in
             `tiercache.http.storing.Storable`.
         vary: the names of the request's fields that it was chosen by.
-        variant: the secondary key of the request that it answers.
         tags: the upstream's own.
         overdue: for how long it had been stale when it came in.
+        variant: the secondary key of the request that it answers.
     """
 
     status: int
@@ -45,9 +49,9 @@ class Stored:
     revalidate_always: bool
     never_stale: bool
     vary: tuple[str, ...]
-    variant: str
     tags: tuple[str, ...]
-    overdue: float = 0.0
+    overdue: float
+    variant: str = ""
 
     @classmethod
     def of(
@@ -55,16 +59,17 @@ class Stored:
         status: int,
         fields: Fields,
         body: bytes,
-        *,
         terms: Storable,
         received: float,
-        asked: Fields,
         tags: tuple[str, ...],
     ) -> Stored:
-        """Return a response that came in just now, in answer to these fields."""
+        """Return a response as it is to be kept, with a Date (RFC 9110, 6.6.1) and its length."""
+        kept = passable(fields).without(_NEVER_STORED)
+        if "date" not in kept:
+            kept = kept.replaced("date", dates.formatted(received))
         return cls(
             status=status,
-            fields=fields,
+            fields=kept.replaced("content-length", str(len(body))),
             body=body,
             generated=received - terms.age,
             lifetime=terms.lifetime,
@@ -73,10 +78,18 @@ class Stored:
             revalidate_always=terms.revalidate_always,
             never_stale=terms.never_stale,
             vary=terms.vary,
-            variant=vary.key(terms.vary, asked),
             tags=tags,
             overdue=max(0.0, terms.age - terms.lifetime),
         )
+
+    def chosen_by(self, asked: Fields) -> Stored:
+        """Return the response as the one for a request with these fields."""
+        return replace(self, variant=vary.key(self.vary, asked))
+
+    def renewed(self, fields: Fields, received: float) -> Stored:
+        """Return the response with other fields, as of now, to be used once."""
+        kept = fields.without(_NEVER_STORED).replaced("content-length", str(len(self.body)))
+        return replace(self, fields=kept, generated=received, lifetime=0.0)
 
     def pack(self) -> Packed:
         """Return what the cache keeps."""
@@ -121,9 +134,9 @@ def unpacked(packed: Packed) -> Stored:
         revalidate_always=always,
         never_stale=never,
         vary=names,
-        variant=variant,
         tags=tags,
         overdue=overdue,
+        variant=variant,
     )
 
 
@@ -133,10 +146,26 @@ def background(packed: Packed) -> float:
     return max(seconds, 0.0)
 
 
-def reason_of(packed: Packed) -> str:
-    """Return what `passing` was told."""
-    reason: str = packed[3]
-    return reason
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What an address's variants are chosen by.
+
+    Attributes:
+        names: of the request's fields.
+        token: a part of the variants' keys, so that they are found by this index alone.
+    """
+
+    names: tuple[str, ...]
+    token: str
+
+    def pack(self) -> Packed:
+        """Return what the cache keeps."""
+        return (INDEX, 0.0, 0.0, self.names, self.token)
+
+
+def index_of(packed: Packed) -> Index | None:
+    """Return the index that the cache holds, None if it holds something else."""
+    return Index(packed[3], packed[4]) if packed[0] == INDEX else None
 
 
 def passing(reason: str) -> Packed:
@@ -145,3 +174,9 @@ def passing(reason: str) -> Packed:
     So what cannot be stored is not waited for in turn ("hit for miss").
     """
     return (PASSED, 0.0, 0.0, reason)
+
+
+def reason_of(packed: Packed) -> str:
+    """Return what `passing` was told."""
+    reason: str = packed[3]
+    return reason

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -91,7 +91,8 @@ class Incoming:
         self.server = server
         self.http_version = response.http_version
         self._response = response
-        self._parts = response.aiter_raw()
+        # Not `aiter_raw`, which lets go of the connection before what is left on it can be seen.
+        self._parts = aiter(response.stream)  # type: ignore[arg-type]
         self._held: deque[bytes] = deque()
         self._idle = idle
         self._broken: str | None = None
@@ -165,7 +166,12 @@ class Incoming:
         return part
 
     async def _next(self) -> bytes | None:
-        return await anext(self._parts, None)
+        part: bytes | None = await anext(self._parts, None)
+        if part is None:
+            if _has_more(self._response):
+                await self._response.extensions["network_stream"].aclose()
+            await self._response.aclose()
+        return part
 
     def _reason(self, exc: Exception) -> str:
         if isinstance(exc, TimeoutError | httpx.TimeoutException):
@@ -176,3 +182,15 @@ class Incoming:
         ended, self._ended = self._ended, None
         if ended is not None:
             ended(reason)
+
+
+def _has_more(response: httpx.Response) -> bool:
+    """Tell whether a server sent more than its response, and nobody asked for it.
+
+    It must not be taken for the next response (RFC 9112, 9.2), as httpcore does: whoever can make
+    a server send too much could answer other requests. HTTP/2 frames each response by itself.
+    """
+    stream: Any = response.stream
+    connection = stream._httpcore_stream._stream._connection
+    state = getattr(connection, "_h11_state", None)
+    return state is not None and state.trailing_data[0] != b""

@@ -12,11 +12,10 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from gateway_project import recent
-from gateway_project.serving import current
+from gateway_project.serving import current, refusals
 from gateway_project.serving.asked import Asked
 from gateway_project.serving.responses import read_body, respond
-from gateway_project.upstreams import Pool
+from gateway_project.upstreams import BrokenBody, Pool
 
 if TYPE_CHECKING:
     from tiercache.backend import TieredCache
@@ -26,9 +25,10 @@ async def gateway(request: HttpRequest) -> HttpResponseBase:
     """Answer what no page of the gateway's own is at: by the table of routes."""
     asked = Asked.from_request(request)
     reply = await current.gateway().answer(asked, partial(read_body, request))
-    told = reply.fields.get("cache-status") or ""
-    recent.note(request.get_full_path(), reply.status, told)
-    return await respond(request, reply)
+    try:
+        return await respond(request, reply)
+    except BrokenBody as exc:  # under WSGI, where the whole body is received first
+        return await respond(request, refusals.explained(exc))
 
 
 @never_cache

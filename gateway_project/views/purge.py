@@ -16,7 +16,6 @@ from django.views.decorators.http import require_POST
 from gateway_project.callers import credentials, keys
 from gateway_project.problems import ProblemError
 from gateway_project.routing import current
-from gateway_project.routing.query import RefusedQuery
 from gateway_project.routing.table import Matched
 from gateway_project.serving.asked import Asked
 from gateway_project.serving.places import address_tag, upstream_tag
@@ -91,13 +90,13 @@ def _texts(members: Mapping[str, Any], name: str) -> list[str]:
 
 def _address_tag(url: str) -> str:
     """Return the tag of an address here: a path, or a whole URL of whichever host."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         target = targets.parse(parts.path.encode(), parts.query.encode())
         found = current.table().match(target.path, "GET")
         if isinstance(found, Matched):
             return address_tag(found.route, found.captures, found.route.counted(target.query))
-    except (targets.BadTarget, RefusedQuery) as exc:
+    except ValueError as exc:  # BadTarget, RefusedQuery, and what `urlsplit` and `encode` refuse
         raise _wrong(f"{url!r} is no address here: {exc}.", "urls") from exc
     raise _wrong(f"{url!r} is no address here: no route has it.", "urls")
 

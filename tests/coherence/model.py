@@ -174,7 +174,8 @@ class ModelRedis:
         for tag in known:
             self.leases.pop(tag, None)
             softened = self.there(softened_of(tag))
-            former = f"{self.number(tag)}" + (f",{softened[0].decode()}" if softened else "")
+            former = f"-1:{self.number(tag)}"
+            former += f",{softened[0].decode().partition(':')[2]}" if softened else ""
             self.data[softened_of(tag)] = (former.encode(), float("inf"))
             del self.data[tag]
         self._numbers(tuple(known))

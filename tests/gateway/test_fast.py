@@ -13,7 +13,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.test import override_settings
 
 from gateway_project import recent
-from gateway_project.fast import MOST_KNOWN, FastPath
+from gateway_project.fast import FastPath
+from gateway_project.kinds import MOST_KNOWN
 from gateway_project.serving import current
 from tests.gateway.support import Upstream
 

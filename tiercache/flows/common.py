@@ -265,8 +265,14 @@ class Tiers:
             return since + self._habits.cap
         return since + min(life / 1000, self._habits.cap)
 
-    def _count(self, tier: sources.Tier, times: int = 1, left: float | None = None) -> None:
-        """Count look-ups; `left` as in `Sight`."""
+    def _count(
+        self,
+        tier: sources.Tier,
+        times: int = 1,
+        left: float | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Count look-ups; `left` as in `Sight`, `error` as in `sources.Seen`."""
         # Each is an attribute of its own to be raised without a lock (see `Calls`).
         if tier == "memory":
             self._calls.memory_hits += times
@@ -279,4 +285,4 @@ class Tiers:
         else:
             self._calls.loaded += times
         if sources.watching and times:
-            sources.note(tier, None if left is None else left / 1000)
+            sources.note(tier, None if left is None else left / 1000, error)

@@ -59,7 +59,7 @@ class Loads(Storing):
             landed = yield Wait(flight, max(end - self._clock(), 0.0))
             failed = landed not in (LATE, OWN) and flight.error is not None
             if sight is not None and (landed == LATE or failed):
-                return self._still(sight)
+                return self._still(sight, flight.error if failed else None)
             if landed == LATE:
                 raise LoadTimeout(f"{key!r} was not loaded in {plan.budget} s; the load goes on")
             if landed != OWN and flight.abandoned:
@@ -104,8 +104,8 @@ class Loads(Storing):
             return sight.stale
         return sight.left <= eagerness * (sight.meta.cost or self._calls.mean_load)
 
-    def _still(self, sight: Sight) -> Any:
-        self._count("stale" if sight.stale else sight.tier, left=sight.left)
+    def _still(self, sight: Sight, error: BaseException | None = None) -> Any:
+        self._count("stale" if sight.stale else sight.tier, left=sight.left, error=error)
         return sight.value
 
     @staticmethod

@@ -125,11 +125,14 @@ class Reads(Tiers):
         """
         gone = [(tag, number) for tag, number in meta.tags if numbers.get(tag) != number]
         answers: list[Found | None] = yield Read(tuple(softened_of(tag) for tag, _ in gone))
-        for (_, number), found in zip(gone, answers, strict=True):
-            former = found.raw.split(b",") if found and isinstance(found.raw, bytes) else ()
-            if str(number).encode() not in former:
-                return None
         fresh = 0 if entry.left is None else min(entry.left - meta.grace, 0)
+        for (_, number), found in zip(gone, answers, strict=True):
+            life, _, former = ((found and found.raw) or b"").partition(b":")
+            if found is None or str(number).encode() not in former.split(b","):
+                return None
+            fresh = min(fresh, found.left - int(life))
+        if -fresh >= meta.grace:
+            return None
         return Sight(entry.value, fresh, "redis", meta, softened=True)
 
     def _join(self, key: str, flight: Flight) -> Flow[tuple[Found | None, float]]:

@@ -108,6 +108,7 @@ async def make_client(
 ) -> AsyncIterator[Callable[..., Client]]:
     """Make a gateway with one route for everything; options are lines of TOML."""
     pools: list[Pool] = []
+    caches: list[Any] = []
 
     def make(options: str = "", *, text: str = ROUTE, cache: Any = None, **pool: Any) -> Client:
         file = tmp_path / f"routes{len(pools)}.toml"
@@ -116,9 +117,13 @@ async def make_client(
         pools.append(Pool("origin", PoolOptions(servers=servers, **{"back_off": 0.05, **pool})))
         made = pools[-1]
         tiers = make_cache("tiered") if cache is None else cache
+        caches.append(tiers)
         return Client(Gateway(load(file), lambda _: made, tiers))
 
     yield make
+    # Loads that go on beside the answers end before the event loop does.
+    origin.forget()
+    await aeventually(lambda: not any(len(cache._node.traffic.loads) for cache in caches))
     for pool in pools:
         await pool.aclose()
 

@@ -238,7 +238,7 @@ async def test_a_304_that_forbids_storing_is_used_once(client: Client, origin: O
     await client()
     origin.says(status=304, etag='"1"', cache_control="no-store")
     answer = await client()
-    assert (answer.body, answer.told) == (b"old", "fwd=stale; fwd-status=304")
+    assert (answer.body, answer.told) == (b"old", "fwd=stale; fwd-status=304; detail=no-store")
     origin.says(cache_control="max-age=60", body=b"new")
     assert (await client()).body in (b"new", b"old")
 
