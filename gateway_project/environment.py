@@ -19,20 +19,6 @@ def flag(name: str) -> bool:
     return value == "1"
 
 
-def seconds(name: str, default: float) -> float:
-    """Return a duration above zero, in seconds."""
-    value = text(name, str(default))
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise ImproperlyConfigured(
-            f"{name} must be a number of seconds above 0, for instance 2.5; not {value!r}."
-        )
-    return number
-
-
 def items(name: str, default: str = "") -> tuple[str, ...]:
     """Return the parts of a comma-separated list, without empty ones."""
     return tuple(part.strip() for part in text(name, default).split(",") if part.strip())

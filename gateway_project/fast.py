@@ -12,10 +12,9 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from gateway_project import popular
 from gateway_project.bodies import Bounded
 from gateway_project.kinds import Kinds
-from gateway_project.serving import current, refusals
+from gateway_project.serving import current, popular, refusals
 from gateway_project.serving.asked import path_of
 from tiercache.http import dates
 

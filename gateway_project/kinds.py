@@ -9,10 +9,11 @@ import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from gateway_project import popular, recent
+from gateway_project import recent
 from gateway_project.problems import ProblemError
 from gateway_project.protection import Protection
 from gateway_project.routing.query import RefusedQuery
+from gateway_project.serving import popular
 from gateway_project.serving.asked import Asked, path_of
 from gateway_project.serving.engine import Gateway, bypass, hit
 from gateway_project.serving.exchange import Exchange, exchange, is_open, matched

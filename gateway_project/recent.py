@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 MOST: Final = 12
 
-_DETAIL: Final = re.compile(r"detail=([a-z]+)")
+_DETAIL: Final = re.compile(r"detail=(memory|redis|stale)")
 
 _answers: deque[tuple[float, str, int, str]] = deque(maxlen=MOST)
 
@@ -26,7 +26,7 @@ class Answered(NamedTuple):
     @property
     def tier(self) -> str:
         """Which tier it came from, in one word."""
-        found = _DETAIL.search(self.told) if "; hit" in self.told else None
+        found = _DETAIL.search(self.told)
         return found[1] if found else "upstream" if "fwd=" in self.told else "gateway"
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gateway_project import popular, recent
+from gateway_project import recent
 from gateway_project.problems import ProblemError
 from gateway_project.routing.query import RefusedQuery
 from gateway_project.routing.table import Matched, Table
-from gateway_project.serving import refusals
+from gateway_project.serving import popular, refusals
 from gateway_project.serving.asked import Asked, ReadBody
 from gateway_project.serving.exchange import Admission, Exchange, is_open
 from gateway_project.serving.loads import Load

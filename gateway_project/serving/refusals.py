@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
+from django.conf import settings
+
 from gateway_project.problems import PROBLEM, ProblemError
 from gateway_project.routing.query import RefusedQuery
 from gateway_project.serving.replies import Reply
-from gateway_project.upstreams import BrokenBody, PoolDown, PoolError
+from gateway_project.upstreams import Attempt, BrokenBody, PoolDown, PoolError
 from tiercache.http.fields import Fields
 from tiercache.http.requests import BadRequest
 from tiercache.http.targets import BadTarget
 
 _NOTHING_STORED: Final = [("cache-control", "no-store")]
+_BROKEN: Final = "An upstream server's answer broke off."
 
 
 def problem(
@@ -63,15 +66,39 @@ def explained(exc: Exception, told: str | None = None) -> Reply:
         case PoolError():
             return _unanswered(exc, fields)
         case BrokenBody():
-            return problem(502, f"An upstream server failed: {exc}", fields=fields)
+            told_so = f"An upstream server failed: {exc}" if settings.DEBUG else _BROKEN
+            return problem(502, told_so, fields=fields)
     raise exc
 
 
 def _unanswered(exc: PoolError, fields: list[tuple[str, str]]) -> Reply:
-    attempts = [{"upstream": one.server, "reason": one.reason} for one in exc.attempts]
     status = exc.status
     if isinstance(exc, PoolDown):
         late = bool(exc.attempts) and all(one.timed_out for one in exc.attempts)
         status = HTTPStatus.GATEWAY_TIMEOUT if late else HTTPStatus.BAD_GATEWAY
         fields = [*fields, ("retry-after", str(max(1, round(exc.retry_in))))]
-    return problem(status, str(exc), fields=fields, attempts=attempts)
+    detail = str(exc) if settings.DEBUG else _detail(exc)
+    return problem(status, detail, fields=fields, attempts=[_shown(one) for one in exc.attempts])
+
+
+def _detail(exc: PoolError) -> str:
+    if isinstance(exc, PoolDown):
+        return f"No upstream server is well; the next try is in {max(1, round(exc.retry_in))} s."
+    if not exc.attempts:
+        return "No upstream server could be asked in time."
+    told = "; ".join(f"one {_outcome(attempt)}" for attempt in exc.attempts)
+    return f"No upstream server answered: {told}."
+
+
+def _shown(attempt: Attempt) -> dict[str, str]:
+    """Return what callers see of an attempt: which server it was is none of their business."""
+    if settings.DEBUG:
+        return {"upstream": attempt.server, "reason": attempt.reason}
+    return {"reason": _outcome(attempt)}
+
+
+def _outcome(attempt: Attempt) -> str:
+    # The full reason may name the server, if its certificate is for another name.
+    if attempt.status is not None:
+        return f"answered {attempt.status}"
+    return "did not answer in time" if attempt.timed_out else "failed"

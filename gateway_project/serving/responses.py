@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Container, Iterator
 from http import HTTPStatus
 from http.cookies import Morsel
 from typing import Any, Final
+from wsgiref.util import FileWrapper
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -89,9 +90,9 @@ async def _nothing() -> AsyncIterator[bytes]:
         yield part
 
 
-async def _spooled(parts: AsyncIterator[bytes]) -> Iterator[bytes]:
+async def _spooled(parts: AsyncIterator[bytes]) -> FileWrapper:
     """Return what has come to its end: under WSGI the event loop ends before the response does."""
-    file = tempfile.SpooledTemporaryFile(max_size=16 * _PART)  # noqa: SIM115 - closed when read
+    file = tempfile.SpooledTemporaryFile(max_size=16 * _PART)  # noqa: SIM115 - the response does
     try:
         async for part in parts:
             file.write(part)
@@ -99,10 +100,4 @@ async def _spooled(parts: AsyncIterator[bytes]) -> Iterator[bytes]:
         file.close()
         raise
     file.seek(0)
-
-    def read() -> Iterator[bytes]:
-        with file:
-            while part := file.read(_PART):
-                yield part
-
-    return read()
+    return FileWrapper(file, _PART)

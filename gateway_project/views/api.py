@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -34,20 +35,24 @@ async def gateway(request: HttpRequest) -> HttpResponseBase:
 @never_cache
 @require_safe
 async def stats(_request: HttpRequest) -> HttpResponse:
-    """Show what this worker's cache counted, and how it finds the upstreams."""
+    """Show what this worker's cache counted, and how it finds the upstreams.
+
+    Servers are told by their numbers in the routes file, and by their addresses with DEBUG alone.
+    """
     tiers = cast("TieredCache", cache)
-    pools = {pool.name: _servers(pool) for pool in current.pools()}
+    pools = {pool.name: servers(pool) for pool in current.pools()}
     return JsonResponse({"pid": os.getpid(), **tiers.stats().as_dict(), "pools": pools})
 
 
-def _servers(pool: Pool) -> list[dict[str, object]]:
+def servers(pool: Pool) -> list[dict[str, object]]:
+    """Return what this worker knows of a pool's servers, as callers may see it."""
     return [
         {
-            "server": server.server,
+            "number": number,
+            **({"address": server.server} if settings.DEBUG else {}),
             "state": server.state,
             "failures": server.failures,
             "next_try": server.next_try,
-            "reason": server.reason,
         }
-        for server in pool.snapshot().servers
+        for number, server in enumerate(pool.snapshot().servers, start=1)
     ]

@@ -16,6 +16,8 @@ from gateway_project import environment, recent
 from gateway_project.problems import ProblemError
 from gateway_project.routing import current
 from gateway_project.routing.table import Route
+from gateway_project.serving import current as serving
+from gateway_project.views import api
 from gateway_project.views.watchlist import outlines, watched
 from tiercache import __version__
 
@@ -44,6 +46,7 @@ async def front(request: HttpRequest) -> HttpResponse:
     chosen = await watched(request)
     context = {
         "running": _running(request),
+        "pools": [(pool.name, api.servers(pool)) for pool in serving.pools()],
         "examples": _examples(),
         "symbols": symbols,
         "symbols_told": told,
@@ -84,15 +87,16 @@ def _examples() -> list[tuple[Route, str]]:
 
 
 def _running(request: HttpRequest) -> list[tuple[str, str]]:
-    redis = settings.TIERCACHE_REDIS_URL
     interface = "ASGI" if isinstance(request, ASGIRequest) else "WSGI"
     return [
         ("This worker", f"process {os.getpid()}, {interface}, Django {django.get_version()}"),
         ("Memory tier", "in this process"),
-        ("Redis tier", environment.masked(redis) if redis else "none: memory alone"),
-        ("Upstreams", ", ".join(_servers()) or "none configured"),
+        ("Redis tier", _redis()),
     ]
 
 
-def _servers() -> list[str]:
-    return [server for pool in current.table().pools.values() for server in pool.servers]
+def _redis() -> str:
+    redis = settings.TIERCACHE_REDIS_URL
+    if not redis:
+        return "none: memory alone"
+    return environment.masked(redis) if settings.DEBUG else "shared by all workers"

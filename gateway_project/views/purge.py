@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
     from tiercache.backend import TieredCache
 
 LARGEST: Final = 256 * 1024
+"""Bytes of a body."""
+
 MOST: Final = 1000
+"""Urls, and tags, that one request may name."""
+
 ALLOWED: Final = (
     'allowed is {"urls": [...], "tags": [...], "soft": true or false}, with at least one url or tag'
 )
+
+_HALVES: Final = re.compile(r"[\ud800-\udfff]")
 
 
 @never_cache
@@ -47,16 +54,14 @@ async def purge(request: HttpRequest) -> HttpResponse:
     soft = wanted.get("soft", False)
     if not isinstance(soft, bool):
         raise _wrong(f"soft is {soft!r}; {ALLOWED}.", "soft")
-    tags = {url: _address_tag(url) for url in urls} | {name: upstream_tag(name) for name in names}
+    # A url and a tag may be spelled alike.
+    tags = [(url, _address_tag(url)) for url in urls] + [(one, upstream_tag(one)) for one in names]
     tiers = cast("TieredCache", cache)
-    known = [name for name, tag in tags.items() if await tiers.aevict_tags(tag, soft=soft)]
-    return JsonResponse(
-        {
-            "soft": soft,
-            "purged": known,
-            "unknown": [name for name in tags if name not in known],
-        }
-    )
+    told: dict[str, list[str]] = {"purged": [], "unknown": []}
+    for name, tag in dict.fromkeys(tags):
+        is_known = await tiers.aevict_tags(tag, soft=soft)
+        told["purged" if is_known else "unknown"].append(name)
+    return JsonResponse({"soft": soft, **told})
 
 
 async def _authorised(request: HttpRequest) -> None:
@@ -70,7 +75,7 @@ async def _authorised(request: HttpRequest) -> None:
 def _members(body: bytes) -> Mapping[str, Any]:
     try:
         members = json.loads(body)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:  # the latter: nested too deeply
         raise _wrong(f"The body is no JSON ({exc}); {ALLOWED}.") from exc
     if not isinstance(members, dict):
         raise _wrong(f"The body is no JSON object; {ALLOWED}.")
@@ -81,11 +86,16 @@ def _members(body: bytes) -> Mapping[str, Any]:
 
 def _texts(members: Mapping[str, Any], name: str) -> list[str]:
     texts = members.get(name, [])
-    if not isinstance(texts, list) or not all(text and isinstance(text, str) for text in texts):
+    if not isinstance(texts, list) or not all(map(_is_text, texts)):
         raise _wrong(f"{name} must be a list of texts; {ALLOWED}.", name)
     if len(texts) > MOST:
         raise _wrong(f"{name} has {len(texts)} members; allowed are {MOST}.", name)
     return texts
+
+
+def _is_text(value: object) -> bool:
+    # JSON can name halves of characters, which no encoding has.
+    return isinstance(value, str) and bool(value) and _HALVES.search(value) is None
 
 
 def _address_tag(url: str) -> str:
@@ -96,7 +106,7 @@ def _address_tag(url: str) -> str:
         found = current.table().match(target.path, "GET")
         if isinstance(found, Matched):
             return address_tag(found.route, found.captures, found.route.counted(target.query))
-    except ValueError as exc:  # BadTarget, RefusedQuery, and what `urlsplit` and `encode` refuse
+    except ValueError as exc:  # BadTarget and RefusedQuery are such
         raise _wrong(f"{url!r} is no address here: {exc}.", "urls") from exc
     raise _wrong(f"{url!r} is no address here: no route has it.", "urls")
 

@@ -12,12 +12,15 @@ from django.test import override_settings
 from gateway_project import recent
 from gateway_project import settings as project
 from gateway_project.fast import FastPath
+from gateway_project.models import ApiKey
 from gateway_project.routing import current as routes
 from gateway_project.serving import current
+from tests.gateway.origin import Origin
 from tests.gateway.support import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
 NAMES = (
     "INSTALLED_APPS",
@@ -60,6 +63,33 @@ def upstream(_shared_upstream: Upstream) -> Upstream:
     return _shared_upstream
 
 
+@pytest.fixture(scope="session")
+def _shared_origin() -> Iterator[Origin]:
+    origin = Origin()
+    yield origin
+    origin.close()
+
+
+@pytest.fixture
+def origin(_shared_origin: Origin) -> Iterator[Origin]:
+    """An upstream server that answers what the test says."""
+    yield _shared_origin
+    _shared_origin.forget()
+
+
+@pytest.fixture
+def make_key() -> Callable[..., tuple[ApiKey, str]]:
+    """Make keys; gives the row and the key."""
+
+    def make(**chosen: Any) -> tuple[ApiKey, str]:
+        row = ApiKey(**{"name": "reader", **chosen})
+        key = row.draw()
+        row.save()
+        return row, key
+
+    return make
+
+
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Give the gateway these upstream servers, as a process that begins would find them."""
@@ -85,6 +115,21 @@ def site(
         cache = make_cache("tiered", KEY_PREFIX="gateway")
         configure(upstream.url)
         yield cache
+
+
+@pytest.fixture
+def use_routes(
+    site: Any, origin: Origin, configure: Callable[..., None], tmp_path: Path, settings: Any
+) -> Callable[[str], None]:
+    """Put a table of routes in force; `{url}` in its text is the origin's address."""
+
+    def use(text: str) -> None:
+        file = tmp_path / "routes.toml"
+        file.write_text(text.replace("{url}", origin.url))
+        settings.GATEWAY_ROUTES = file
+        configure(origin.url)
+
+    return use
 
 
 @pytest.fixture

@@ -13,10 +13,6 @@ from gateway_project import environment
 Read = Callable[[str], Any]
 
 
-def seconds(name: str) -> float:
-    return environment.seconds(name, 2.0)
-
-
 @pytest.mark.parametrize(
     ("read", "text", "value"),
     [
@@ -25,8 +21,6 @@ def seconds(name: str) -> float:
         (environment.flag, None, False),
         (environment.flag, "", False),
         (environment.flag, "1", True),
-        (seconds, None, 2.0),
-        (seconds, "0.5", 0.5),
         (environment.items, "a, b,,", ("a", "b")),
         (environment.servers, None, ()),
         (environment.servers, "http://a:1/, https://b", ("http://a:1", "https://b")),
@@ -45,11 +39,6 @@ def test_what_is_read(monkeypatch: pytest.MonkeyPatch, read: Read, text: str | N
     ("read", "text"),
     [
         (environment.flag, "yes"),
-        (seconds, "soon"),
-        (seconds, "0"),
-        (seconds, "-1"),
-        (seconds, "inf"),
-        (seconds, "nan"),
         (environment.servers, "localhost:80"),
         (environment.servers, "ftp://a"),
         (environment.servers, "http://"),

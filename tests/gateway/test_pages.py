@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.sessions.backends.cache import KEY_PREFIX
@@ -122,16 +122,49 @@ async def test_the_front_page_says_when_no_upstream_answers(
     response = await gateway.get("/")
 
     assert response.status_code == 200
-    assert f"No upstream server answered: {upstream.name} answered 503." in response.text
+    assert "No upstream server has told the symbols." in response.text
+    assert upstream.name not in response.text
 
 
-async def test_no_password_is_shown(gateway: httpx.AsyncClient, settings: object):
-    settings.TIERCACHE_REDIS_URL = "redis://me:secret@cache.example:6379/0"  # type: ignore[attr-defined]
+@pytest.mark.parametrize("debug", [False, True])
+async def test_addresses_are_shown_with_debug_alone_and_passwords_never(
+    gateway: httpx.AsyncClient, upstream: Upstream, settings: Any, debug: bool
+):
+    settings.DEBUG = debug
+    settings.TIERCACHE_REDIS_URL = "redis://me:secret@cache.example:6379/0"
 
     page = (await gateway.get("/")).text
 
-    assert "redis://me:***@cache.example:6379/0" in page
+    assert ("redis://me:***@cache.example:6379/0" in page) is debug
+    assert (upstream.name in page) is debug
     assert "secret" not in page
+
+
+async def test_the_front_page_shows_how_the_upstreams_are(
+    gateway: httpx.AsyncClient, upstream: Upstream
+):
+    well = (await gateway.get("/")).text
+    upstream.misbehave(failure_rate=1.0)
+    for day in range(10, 14):
+        await gateway.get(f"/api/v1/movers/2008-10-{day}")
+    sick = (await gateway.get("/")).text
+
+    assert 'prices 1 <span class="state healthy">healthy</span>' in well
+    assert 'prices 1 <span class="state sick">sick</span>' in sick
+
+
+async def test_the_front_page_shows_what_was_stale(
+    gateway: httpx.AsyncClient, upstream: Upstream, site: Any
+):
+    await gateway.get("/api/v1/movers/2008-10-13")
+    upstream.misbehave(failure_rate=1.0)
+    await site.aevict_tags("route:movers", soft=True)
+    await gateway.get("/api/v1/movers/2008-10-13")
+
+    page = (await gateway.get("/")).text
+
+    rows = page[page.index('id="rows"') :]
+    assert re.findall(r'class="tier (\w+)', rows)[:2] == ["stale", "upstream"]
 
 
 @pytest.mark.parametrize(
@@ -170,8 +203,13 @@ async def test_health_asks_neither_redis_nor_the_upstream(
     assert upstream.asked == []
 
 
-async def test_pages_that_are_not_there_are_not_problem_documents(gateway: httpx.AsyncClient):
-    response = await gateway.get("/nothing")
+@pytest.mark.parametrize("path", ["/nothing", "/admin-of-somebody-else", "/API/v1/symbols"])
+async def test_what_no_page_and_no_route_has_is_a_problem_document(
+    gateway: httpx.AsyncClient, upstream: Upstream, path: str
+):
+    response = await gateway.get(path)
 
     assert response.status_code == 404
-    assert response.headers["Content-Type"].startswith("text/html")
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert f"Nothing is at {path!r}" in response.json()["detail"]
+    assert upstream.asked == []

@@ -3,6 +3,7 @@
 const ROWS = 12;
 const rows = document.getElementById("rows");
 const tally = document.querySelector(".tally");
+const servers = document.querySelector(".servers");
 
 function cell(className, child) {
   const td = document.createElement("td");
@@ -31,8 +32,8 @@ function show(tier, text, age) {
 // Which tier answered, as Cache-Status (RFC 9211) says it.
 function tierOf(response) {
   const told = response.headers.get("Cache-Status") ?? "";
-  const hit = /; hit.*detail=([a-z]+)/.exec(told);
-  return hit?.[1] ?? (told.includes("fwd=") ? "upstream" : "failed");
+  const kept = /detail=(memory|redis|stale)/.exec(told);
+  return kept?.[1] ?? (response.ok && told.includes("fwd=") ? "upstream" : "failed");
 }
 
 function ageOf(response) {
@@ -51,10 +52,34 @@ async function ask(path) {
   }
 }
 
+function serverItem(pool, server) {
+  const state = document.createElement("span");
+  state.className = `state ${server.state}`;
+  state.textContent = server.state;
+  const item = document.createElement("li");
+  const address = server.address ? `, ${server.address}` : "";
+  item.append(`${pool} ${server.number}${address} `, state);
+  return item;
+}
+
+// What the worker that happens to answer knows of the upstream servers.
+async function showServers() {
+  try {
+    const { pools } = await (await fetch(servers.dataset.stats, { cache: "no-store" })).json();
+    const items = Object.entries(pools).flatMap(([pool, listed]) =>
+      listed.map((server) => serverItem(pool, server)),
+    );
+    if (items.length) servers.replaceChildren(...items);
+  } catch {
+    servers.replaceChildren("The gateway did not answer.");
+  }
+}
+
 async function whileDisabled(button, work) {
   button.disabled = true;
   try {
     await work();
+    await showServers();
   } finally {
     button.disabled = false;
   }

@@ -44,19 +44,6 @@ def identify(run: Callable[[Any], Any]) -> Callable[..., Caller | None]:
 
 
 @pytest.fixture
-def make_key() -> Callable[..., tuple[ApiKey, str]]:
-    """Make keys; gives the row and the key."""
-
-    def make(**chosen: Any) -> tuple[ApiKey, str]:
-        row = ApiKey(**{"name": "reader", **chosen})
-        key = row.draw()
-        row.save()
-        return row, key
-
-    return make
-
-
-@pytest.fixture
 def no_table() -> Iterator[None]:
     """A database that fails whenever it is asked for a key."""
     table = ApiKey._meta.db_table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +28,6 @@ pool = "origin"
 methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
 {options}
 """
-
-
-@pytest.fixture(scope="session")
-def _shared_origin() -> Iterator[Origin]:
-    origin = Origin()
-    yield origin
-    origin.close()
-
-
-@pytest.fixture
-def origin(_shared_origin: Origin) -> Iterator[Origin]:
-    yield _shared_origin
-    _shared_origin.forget()
 
 
 class Client:
