@@ -113,7 +113,7 @@ class Gateway:
             return refusals.explained(exc)
         except RedisAway:
             return refusals.without_cache()
-        reply = await self._answered(exchange, read)
+        reply = await self.exchanged(exchange, read)
         if is_open(exchange.route):
             recent.note(asked.shown, reply.status, reply.fields.get("cache-status") or "")
         popular.note_reply(exchange, reply)
@@ -127,7 +127,8 @@ class Gateway:
         """
         return await self._cached(exchange, "anew" if anew else "fresh")
 
-    async def _answered(self, exchange: Exchange, read: ReadBody) -> Reply:
+    async def exchanged(self, exchange: Exchange, read: ReadBody) -> Reply:
+        """Answer a request that is let in."""
         asked = exchange.asked
         try:
             if asked.method not in ("GET", "HEAD"):
@@ -210,11 +211,14 @@ class Gateway:
         return await self._find(exchange, found.key, why, "anew", found.by, stored)
 
     def _may_be_stale(self, exchange: Exchange, stored: Stored, found: Found) -> bool:
-        longest = max(stored.stale_while_revalidate, stored.stale_if_error)
-        in_time = found.staleness + stored.overdue < longest
-        return in_time and self._is_accepted(exchange, stored)
+        staleness = found.staleness + stored.overdue
+        if staleness < stored.stale_while_revalidate:
+            return self._is_accepted(exchange, stored)
+        # The upstream was asked, or failed just before.
+        in_time = staleness < stored.stale_if_error
+        return in_time and self._is_accepted(exchange, stored, failing=True)
 
-    def _is_accepted(self, exchange: Exchange, stored: Stored) -> bool:
+    def _is_accepted(self, exchange: Exchange, stored: Stored, *, failing: bool = False) -> bool:
         """Tell whether the caller accepts what is stored, where callers are obeyed."""
         asked, rules = exchange.asked, exchange.route.rules
         if not rules.obey_callers:
@@ -223,7 +227,7 @@ class Gateway:
             asked.fields, asked.method, stored, stored.age(self._clock()), rules
         )
         served = (serving.Action.FRESH, serving.Action.STALE_REFRESH)
-        return decision.action in served or decision.stale_if_error
+        return decision.action in served or (failing and decision.stale_if_error)
 
     async def _unstored(self, exchange: Exchange, found: Found) -> Reply:
         """Hand on what must not be stored: this load's answer, or one of the caller's own."""
@@ -278,5 +282,6 @@ def bypass(exchange: Exchange) -> str | None:
     ):
         return "authorization"
     if route.rules.obey_callers and request_directives(asked.fields).no_store:
-        return "no-store"
+        # Its answer is not stored, which must not take what is stored from all others.
+        return "request-no-store"
     return "condition" if conditional.is_forwarded(asked.fields) else None

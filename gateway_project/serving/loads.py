@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from gateway_project.serving.exchange import Exchange
 from gateway_project.serving.places import upstream_tag
 from gateway_project.serving.shown import passable
-from gateway_project.serving.stored import RESPONSE, Index, Packed, Stored, passing, unpacked
+from gateway_project.serving.stored import INDEX, RESPONSE, Index, Packed, Stored, passing, unpacked
 from gateway_project.upstreams import Attempt, Incoming, Outgoing, Pool, PoolError
 from tiercache.http import conditional, storing, tags
 from tiercache.http.fields import Fields
@@ -84,6 +84,11 @@ class Load:
             PoolError: no server answers, or not to the last byte within the route's budget.
             BrokenBody: the answer is not whole.
         """
+        if context.stale is not None and context.stale[0] == INDEX:
+            # Evicted softly, or very old: what variants are chosen by holds until one says more.
+            context.timeout = INDEX_LIFE
+            renewed: Packed = context.not_modified()
+            return renewed
         self.began = True
         stale = self._confirmable(context)
         self._end = asyncio.get_running_loop().time() + self._route.budget
@@ -247,5 +252,5 @@ class Load:
             tags=(*place.tags, *names),
         )
         self.own = packed
-        context.timeout, context.grace = INDEX_LIFE, 0
+        context.timeout = context.grace = INDEX_LIFE
         return index.pack()

@@ -55,7 +55,11 @@ def explained(exc: Exception, told: str | None = None) -> Reply:
     """
     fields = [] if told is None else [("cache-status", told)]
     match exc:
-        case BadTarget() | BadRequest():
+        case BadRequest():
+            # Where it ends may be as doubtful, and so what follows it (RFC 9112, 6.1).
+            closing = [*fields, ("connection", "close")]
+            return problem(exc.status, f"The request is refused: {exc}.", fields=closing)
+        case BadTarget():
             return problem(exc.status, f"The request is refused: {exc}.", fields=fields)
         case RefusedQuery():
             allowed = None if exc.allowed is None else list(exc.allowed)

@@ -29,7 +29,8 @@ async def respond(request: HttpRequest, reply: Reply) -> HttpResponseBase:
     for number, line in enumerate(reply.fields.lines("set-cookie")):
         dict.__setitem__(response.cookies, f"{number}", _Line(line))
     if not isinstance(request, ASGIRequest):
-        # WSGI's servers send a Date of their own.
+        # WSGI's servers send a Date of their own, and decide about the connection.
+        response.headers.pop("Connection", None)
         response.headers.pop("Date", None)
     return response
 

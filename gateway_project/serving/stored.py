@@ -160,7 +160,7 @@ class Index:
 
     def pack(self) -> Packed:
         """Return what the cache keeps."""
-        return (INDEX, 0.0, 0.0, self.names, self.token)
+        return (INDEX, float("inf"), 0.0, self.names, self.token)
 
 
 def index_of(packed: Packed) -> Index | None:

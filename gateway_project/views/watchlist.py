@@ -13,10 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from gateway_project.problems import ProblemError
 from gateway_project.serving import current
 from gateway_project.serving.asked import Asked
+from gateway_project.serving.exchange import exchange, matched
 from tiercache.http.fields import Fields
 
 SESSION_KEY = "watchlist"
 SYMBOLS = b"/api/v1/symbols"
+HOST = Fields([("host", "localhost")])
 
 
 class SymbolConverter:
@@ -72,8 +74,9 @@ async def outlines() -> tuple[list[dict[str, Any]], str]:
     Raises:
         ProblemError: no upstream server has them.
     """
-    asked = Asked("GET", SYMBOLS, fields=Fields([("host", "localhost")]))
-    reply = await current.gateway().answer(asked, _no_body)
+    gateway = current.gateway()
+    found, query = matched(gateway.table, Asked("GET", SYMBOLS, fields=HOST))
+    reply = await gateway.exchanged(exchange(Asked("GET", SYMBOLS), found, query), _no_body)
     if reply.status != HTTPStatus.OK or not isinstance(reply.body, bytes):
         raise ProblemError(HTTPStatus.BAD_GATEWAY, "No upstream server has told the symbols.")
     symbols: list[dict[str, Any]] = json.loads(reply.body)["symbols"]

@@ -107,14 +107,15 @@ def selects(stored: Fields, fresh: Fields) -> bool:
     """Tell whether a 304 is about a stored response, and may update it (RFC 9111, 4.3.4).
 
     By the best validator that the 304 has: a strong ETag, a weak one, Last-Modified, which is to
-    be the same text. If it has none, only if what is stored has none either.
+    be the same text. One that has none answers the only response that `validators` asked about:
+    RFC 9110, 15.4.5 wants the ETag in it, but many origins leave it out.
     """
     told, kept = etags.parse(fresh.get("etag")), etags.parse(stored.get("etag"))
     if told is not None:
         return etags.is_equivalent(told, kept) if told.is_weak else etags.is_same(told, kept)
     if "last-modified" in fresh:
         return fresh.get("last-modified") == stored.get("last-modified")
-    return kept is None and "last-modified" not in stored
+    return fresh.get("etag") in (None, stored.get("etag"))
 
 
 def merged(stored: Fields, fresh: Fields) -> Fields:

@@ -140,3 +140,24 @@ async def test_a_confirmed_response_keeps_its_tags(client: Client, origin: Origi
     await client.gateway._cache.aevict_tags(upstream_tag("red"))
     origin.says(cache_control="max-age=60")
     assert (await client("/a")).told == "fwd=uri-miss; stored"
+
+
+async def test_a_soft_eviction_leaves_each_variant_stale(
+    make_client: Callable[..., Client], origin: Origin
+):
+    client = make_client("stale_while_revalidate = 60")
+    origin.script = lambda asked: Answer(
+        headers={"Cache-Control": "max-age=60", "Vary": "Accept-Language", "Cache-Tag": "red"},
+        body=(asked.fields.get("accept-language") or "none").encode(),
+    )
+    for language in ("de", "en"):
+        await cached(client, "/a", accept_language=language)
+    await client.gateway._cache.aevict_tags(upstream_tag("red"), soft=True)
+    for language in ("de", "en"):
+        stale = await client("/a", accept_language=language)
+        assert (stale.body, stale.told) == (language.encode(), "hit; detail=stale-while-revalidate")
+    route = client.gateway.table.routes[0]
+    await aeventually(lambda: origin.count == 4)
+    await client.gateway._cache.aevict_tags(address_tag(route, {"rest": "a"}, ()), soft=True)
+    assert "stale" in (await client("/a", accept_language="de")).told
+    await aeventually(lambda: origin.count == 5)
