@@ -41,7 +41,7 @@ async def test_a_304_without_validators_is_believed(play_case: Play, validator: 
 
 async def test_a_304_of_another_tag_is_not(play_case: Play):
     """The origin is asked once more, without a condition; here it is stubborn."""
-    stubborn = Step(answers={"ETag": '"2"'}, status=304, gives=304, sends={"if-none-match": None})
+    stubborn = Step(answers={"ETag": '"2"'}, status=304, gives=502, sends={"if-none-match": None})
     await play_case(Step(answers=TAGGED), stubborn)
 
 
