@@ -1,4 +1,4 @@
-"""Requests' bodies are bounded before Django writes them to a file."""
+"""Requests' bodies, bounded before anybody holds them or writes them to a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,26 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 
+async def read_body(receive: Receive, most: int) -> bytes | None:
+    """Return a request's body, None if it has more than `most` bytes or its caller has left."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body") or b"")
+        if sum(map(len, parts)) > most:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def left(receive: Receive) -> None:
+    """Wait until the caller has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class Bounded:
     """Receives what a caller sends, up to so many bytes of a body.
 
@@ -16,12 +36,10 @@ class Bounded:
     and answers nothing.
 
     Attributes:
-        most: how many.
         exceeded: whether there were more.
     """
 
     def __init__(self, receive: Receive, most: int) -> None:
-        self.most = most
         self.exceeded = False
         self._receive = receive
         self._left = most

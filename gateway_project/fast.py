@@ -1,21 +1,30 @@
-"""The ASGI layer in front of Django: hits from memory are answered here, bodies are bounded here.
+"""The ASGI layer in front of Django: it answers what the routes have, Django has the pages.
 
-The same keys, decisions and fields as in Django's path, at a small part of its cost. Whatever is
-no plain hit goes to Django.
+The same keys, decisions and fields as through Django's view, without the cost of its middleware:
+hits from memory at once, all else through the engine. WSGI, and whoever serves Django's own
+application, gets the same answers from `views.api.gateway`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
-from gateway_project.bodies import Bounded
+from django.urls import Resolver404, resolve
+
+from gateway_project.bodies import Bounded, left, read_body
 from gateway_project.kinds import Kinds
+from gateway_project.protection import Protection
 from gateway_project.serving import current, popular, refusals
-from gateway_project.serving.asked import path_of
+from gateway_project.serving.asked import Asked, path_of
+from gateway_project.serving.replies import Reply
+from gateway_project.upstreams import BrokenBody
 from tiercache.http import dates
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +32,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+logger: Final = logging.getLogger(__name__)
 
 LARGEST_OTHER: Final = 1024 * 1024
 """Bytes of a request's body where no route says so: purges, other pages, 404 and 405."""
@@ -34,7 +45,7 @@ _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]+)(/.*)?", re.IGNORECASE | re.D
 
 
 class FastPath:
-    """An ASGI application: answers hits from memory, and leaves the rest to Django's.
+    """An ASGI application: answers requests for routes, and leaves the rest to Django's.
 
     Bodies that are larger than the route allows end here as well, before Django writes them to a
     file, and so do callers who do not take what they asked for.
@@ -58,24 +69,26 @@ class FastPath:
             start, body = answer
             await send(start)
             await send({"type": "http.response.body", "body": body})
-        else:
-            await self._ask_django(kinds, scope, receive, completed(send))
-
-    async def _ask_django(self, kinds: Kinds, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request to Django, as long as it has a target and its body is not too large."""
+            return
         there = in_origin_form(scope)
         if there is None:
-            await _refuse(send, 400, "The target is neither a path nor an address of this host.")
+            refusal = "The target is neither a path nor an address of this host."
+            await _send(refusals.problem(400, refusal), completed(send))
+        elif is_for_routes(there, kinds.protection):
+            await _answer(kinds, there, receive, completed(send))
+        else:
+            await self._ask_django(there, receive, completed(send))
+
+    async def _ask_django(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to Django, as long as its body is not too large."""
+        if scope["path"].startswith("/admin/"):
+            await self._django(scope, receive, send)
             return
-        most = kinds.gateway.largest_request(path_of(there), there["method"])
-        if most is None and there["path"].startswith("/admin/"):
-            await self._django(there, receive, send)
-            return
-        body = Bounded(receive, LARGEST_OTHER if most is None else most)
-        await self._django(there, body, send)
+        body = Bounded(receive, LARGEST_OTHER)
+        await self._django(scope, body, send)
         if body.exceeded:
             # Django reads a body to its end before it does anything else, so nothing was sent yet.
-            await _refuse(send, 413, f"The body is too large; allowed are {body.most} bytes.")
+            await _send(refusals.too_large(), send)
 
 
 def in_origin_form(scope: Scope) -> Scope | None:
@@ -92,6 +105,16 @@ def in_origin_form(scope: Scope) -> Scope | None:
         return None
     parts = scope["path"].partition("://")[2].partition("/")
     return {**scope, "raw_path": match[2] or b"/", "path": "/" + parts[2]}
+
+
+def is_for_routes(scope: Scope, protection: Protection) -> bool:
+    """Tell whether a request is none of Django's pages', and Django would let it through."""
+    asked = Asked.from_scope(scope)
+    if not protection.allows(asked.fields, asked.scheme):
+        return False
+    with suppress(Resolver404):
+        return resolve(scope["path"]).url_name == "gateway"
+    return False
 
 
 def completed(send: Send) -> Send:
@@ -113,8 +136,58 @@ def completed(send: Send) -> Send:
     return sent
 
 
-async def _refuse(send: Send, status: int, detail: str) -> None:
-    refusal = refusals.problem(status, detail)
-    headers = refusal.fields.encoded()
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": refusal.body})
+async def _answer(kinds: Kinds, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request for a route, as long as the caller is there."""
+    asked = Asked.from_scope(scope)
+    most = kinds.gateway.largest_request(asked.path, asked.method)
+    body = await read_body(receive, LARGEST_OTHER if most is None else most)
+    if body is None:
+        await _send(refusals.too_large(), send)
+        return
+    answering = asyncio.ensure_future(_answered(kinds, asked, body, send))
+    leaving = asyncio.ensure_future(left(receive))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        answering.cancel()
+    with suppress(asyncio.CancelledError):
+        await answering
+
+
+async def _answered(kinds: Kinds, asked: Asked, body: bytes, send: Send) -> None:
+    reply = await _reply(kinds, asked, body)
+    fields = kinds.protection.extended(reply.fields, asked.fields, asked.scheme)
+    try:
+        await _send(replace(reply, fields=fields), send)
+    except BrokenBody as exc:
+        # Without its end the server closes the connection, so that the caller knows.
+        logger.warning("The answer to %s is not whole: %s", asked.shown, exc)
+
+
+async def _reply(kinds: Kinds, asked: Asked, body: bytes) -> Reply:
+    async def given(_most: int) -> bytes:
+        return body
+
+    try:
+        return await kinds.gateway.answer(asked, given)
+    except Exception:
+        # Django would do the same with what a view raises.
+        logger.exception("The gateway made a mistake with %s %s", asked.method, asked.shown)
+        return refusals.problem(500, "The gateway made a mistake; its log says which.")
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    start = {"type": "http.response.start", "status": reply.status}
+    parts = reply.body
+    if isinstance(parts, bytes):
+        await send({**start, "headers": reply.fields.encoded()})
+        await send({"type": "http.response.body", "body": parts})
+        return
+    try:
+        await send({**start, "headers": reply.fields.encoded()})
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        await parts.aclose()

@@ -68,11 +68,11 @@ class Kinds:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self._known: dict[Any, Kind | None] = {}
-        self._protection = Protection()
+        self.protection = Protection()
         routes = gateway.table.routes
         passed = {name for route in routes for name in route.pass_headers} - _UNIQUE
         keyed = {name for route in routes for name in route.vary}
-        self._relevant = _RELEVANT | passed | keyed | self._protection.fields
+        self._relevant = _RELEVANT | passed | keyed | self.protection.fields
         self._encoded = frozenset(name.encode("latin-1") for name in self._relevant)
 
     def of(self, scope: MutableMapping[str, Any]) -> Kind | None:
@@ -104,7 +104,7 @@ class Kinds:
 
     def _learned(self, scope: MutableMapping[str, Any]) -> Kind | None:
         asked = Asked.from_scope(scope)
-        if not self._protection.allows(asked.fields, asked.scheme):
+        if not self.protection.allows(asked.fields, asked.scheme):
             return None
         try:
             found, query = matched(self.gateway.table, asked)
@@ -115,7 +115,7 @@ class Kinds:
         request = exchange(asked, found, query)
         if bypass(request) or "range" in asked.fields:
             return None
-        return Kind(self.gateway, request, self._relevant, self._protection)
+        return Kind(self.gateway, request, self._relevant, self.protection)
 
 
 class Kind:

@@ -41,6 +41,11 @@ def problem(
     return Reply(int(status), Fields([*lines, *fields]), body)
 
 
+def too_large() -> Reply:
+    """Return the answer to a request whose body is larger than its route allows."""
+    return problem(413, "The body is larger than is allowed here.")
+
+
 def without_cache() -> Reply:
     """Return the answer where the cache's alias would rather raise than go on without Redis."""
     return problem(503, "The cache is away; try again.", fields=[("retry-after", "1")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
@@ -32,7 +32,7 @@ class Reply:
 
     status: int
     fields: Fields
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncGenerator[bytes] = b""
 
     def extended(self, lines: Iterable[tuple[str, str]]) -> Reply:
         """Return the same answer with these fields as well."""
@@ -84,7 +84,7 @@ async def from_incoming(incoming: Incoming, asked: Asked, told: str) -> Reply:
     return Reply(incoming.status, fields, body)
 
 
-async def _streamed(incoming: Incoming) -> AsyncIterator[bytes]:
+async def _streamed(incoming: Incoming) -> AsyncGenerator[bytes]:
     async with incoming:
         yield b""
         async for part in incoming.chunks():

@@ -1,6 +1,7 @@
 """Cancellation that httpcore withstands."""
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from math import inf
 from typing import Any, TypeVar
@@ -39,6 +40,9 @@ async def sheltered(
             for result in task.result():
                 await discard(result)
         raise
+    finally:
+        if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            work.close()  # the event loop ended before it began
     if not done:
         raise TimeoutError
     return done[0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
 
 from gateway_project.problems import ProblemError
 from gateway_project.serving.engine import Gateway
@@ -115,6 +115,5 @@ class Run:
 async def let_go(reply: Reply) -> None:
     """Close a body that comes in parts: one that was never begun would not close what it holds."""
     if not isinstance(reply.body, bytes):
-        body = cast("AsyncGenerator[bytes, None]", reply.body)
-        await anext(body, None)
-        await body.aclose()
+        await anext(reply.body, None)
+        await reply.body.aclose()

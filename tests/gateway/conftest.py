@@ -17,6 +17,7 @@ from gateway_project.routing import current as routes
 from gateway_project.serving import current
 from tests.gateway.origin import Origin
 from tests.gateway.support import Upstream
+from tests.support.waiting import aeventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -138,5 +139,7 @@ async def gateway(site: Any) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=FastPath(ASGIHandler()), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield client
+    # Loads that go on beside the answers end before the event loop does.
+    await aeventually(lambda: len(site._node.traffic.loads) == 0)
     for pool in current.pools():
         await pool.aclose()
