@@ -197,9 +197,9 @@ def _method(value: object) -> str:
 
 
 def _status(value: object) -> int:
-    given: int = count(200, 599)(value)
+    given: int = count(200, 499)(value)
     if given in _NO_STATUSES:
-        raise BadValue("a list of statuses without 206 and 304, which are never stored", value)
+        raise BadValue("a list of statuses from 200 to 499, without 206 and 304", value)
     return given
 
 
