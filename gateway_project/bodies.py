@@ -12,12 +12,14 @@ Receive = Callable[[], Awaitable[Message]]
 async def read_body(receive: Receive, most: int) -> bytes | None:
     """Return a request's body, None if it has more than `most` bytes or its caller has left."""
     parts: list[bytes] = []
+    received = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         parts.append(message.get("body") or b"")
-        if sum(map(len, parts)) > most:
+        received += len(parts[-1])
+        if received > most:
             return None
         if not message.get("more_body"):
             return b"".join(parts)

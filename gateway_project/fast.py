@@ -88,7 +88,7 @@ class FastPath:
         await self._django(scope, body, send)
         if body.exceeded:
             # Django reads a body to its end before it does anything else, so nothing was sent yet.
-            await _send(refusals.too_large(), send)
+            await _send(refusals.too_large(LARGEST_OTHER), send)
 
 
 def in_origin_form(scope: Scope) -> Scope | None:
@@ -139,10 +139,11 @@ def completed(send: Send) -> Send:
 async def _answer(kinds: Kinds, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request for a route, as long as the caller is there."""
     asked = Asked.from_scope(scope)
-    most = kinds.gateway.largest_request(asked.path, asked.method)
-    body = await read_body(receive, LARGEST_OTHER if most is None else most)
+    allowed = kinds.gateway.largest_request(asked.path, asked.method)
+    most = LARGEST_OTHER if allowed is None else allowed
+    body = await read_body(receive, most)
     if body is None:
-        await _send(refusals.too_large(), send)
+        await _send(refusals.too_large(most), send)
         return
     answering = asyncio.ensure_future(_answered(kinds, asked, body, send))
     leaving = asyncio.ensure_future(left(receive))
@@ -160,9 +161,10 @@ async def _answered(kinds: Kinds, asked: Asked, body: bytes, send: Send) -> None
     fields = kinds.protection.extended(reply.fields, asked.fields, asked.scheme)
     try:
         await _send(replace(reply, fields=fields), send)
-    except BrokenBody as exc:
+    except (BrokenBody, TimeoutError) as exc:
         # Without its end the server closes the connection, so that the caller knows.
-        logger.warning("The answer to %s is not whole: %s", asked.shown, exc)
+        reason = exc if isinstance(exc, BrokenBody) else "the caller does not take it"
+        logger.warning("The answer to %s is not whole: %s", asked.shown, reason)
 
 
 async def _reply(kinds: Kinds, asked: Asked, body: bytes) -> Reply:

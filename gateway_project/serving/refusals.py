@@ -41,9 +41,9 @@ def problem(
     return Reply(int(status), Fields([*lines, *fields]), body)
 
 
-def too_large() -> Reply:
-    """Return the answer to a request whose body is larger than its route allows."""
-    return problem(413, "The body is larger than is allowed here.")
+def too_large(most: int) -> Reply:
+    """Return the answer to a request whose body has more bytes than are allowed."""
+    return problem(413, f"The body is too large; allowed are {most} bytes.")
 
 
 def without_cache() -> Reply:

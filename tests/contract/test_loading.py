@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -673,3 +674,22 @@ def test_a_lease_that_is_over_is_anybodys(make_cache: Any, valkey: Any) -> None:
     first.let_go()
     assert caller.outcome == "first"
     assert cache.get("key") == "second"
+
+
+@pytest.mark.parametrize("value", ["value", LookupError()], ids=["computed", "failed"])
+def test_a_load_may_take_longer_than_redis_has(
+    make_cache: Any, make_face: Any, tiers: str, value: Any
+) -> None:
+    """What it took is none of Redis's time: nobody is to think that Redis is away."""
+    cache = make_cache(tiers, OPTIONS={"TIME_BUDGET": 0.2})
+    face = make_face(cache)
+    face.set("other", 1)
+    before = cache.stats()
+    source = Source(value, held=True)
+    threading.Timer(0.5, source.let_go).start()
+    with suppress(LookupError):
+        face.get_or_set("key", source, 60)
+    after = cache.stats()
+    assert (after.state, after.timeouts) == (before.state, before.timeouts)
+    assert face.get("other") == 1
+    assert face.get("key") == ("value" if value == "value" else None)

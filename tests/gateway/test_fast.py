@@ -13,6 +13,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.test import override_settings
 
 from gateway_project import recent
+from gateway_project.bodies import read_body
 from gateway_project.fast import FastPath, completed, in_origin_form
 from gateway_project.kinds import MOST_KNOWN
 from gateway_project.serving import current
@@ -327,3 +328,18 @@ def absolute(target: str, host: bytes) -> dict[str, Any]:
         "headers": [(b"host", host)],
         "client": None,
     }
+
+
+async def test_a_body_in_many_parts_is_read_in_time():
+    """Each part costs the same, however many there were."""
+    left = 200_000
+
+    async def receive() -> dict[str, Any]:
+        nonlocal left
+        left -= 1
+        return {"type": "http.request", "body": b"x", "more_body": left > 0}
+
+    async with asyncio.timeout(5):
+        body = await read_body(receive, 1_000_000)
+    assert body is not None
+    assert len(body) == 200_000
