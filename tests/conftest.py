@@ -69,6 +69,14 @@ def proxied() -> Iterator[Callable[[Valkey], Proxy]]:
         proxy.close()
 
 
+@pytest.fixture(autouse=True)
+def _settings_are_left_as_they_were() -> Iterator[None]:
+    """Overrides that do not end in the order in which they began would stay for all who follow."""
+    before = settings._wrapped
+    yield
+    assert settings._wrapped is before, "a fixture has left settings that it had changed"
+
+
 @pytest.fixture
 def make_caches() -> Iterator[Callable[..., dict[str, Any]]]:
     """Make caches by alias: `make_caches(default={...}, other={...})`; the last call counts."""

@@ -112,8 +112,8 @@ def site(
     """The gateway's settings, with an empty cache over both tiers; gives that cache."""
     changes = {name: getattr(project, name) for name in NAMES}
     recent.forget()
+    cache = make_cache("tiered", KEY_PREFIX="gateway")
     with override_settings(**changes):
-        cache = make_cache("tiered", KEY_PREFIX="gateway")
         configure(upstream.url)
         yield cache
 

@@ -116,11 +116,11 @@ def serve(
 
     def make(options: str) -> FastPath:
         file.write_text(ROUTE.format(url=origin.url, options=options))
-        make_cache("tiered", KEY_PREFIX="gateway")
         routes.forget()
         current.reset()
         return FastPath(ASGIHandler())
 
+    make_cache("tiered", KEY_PREFIX="gateway")
     with override_settings(**changes):
         yield make
     routes.forget()

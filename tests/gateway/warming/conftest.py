@@ -123,9 +123,9 @@ def make_warm(
         file = tmp_path / "routes.toml"
         text = ROUTES.format(url=url or origin.url, options=options, back_off=back_off, pool=pool)
         file.write_text(text)
+        cache = make_cache(tiers, **more)
         overrides.append(override_settings(GATEWAY_ROUTES=file))
         overrides[-1].enable()
-        cache = make_cache(tiers, **more)
         routes.forget()
         current.reset()
         return Warm(tmp_path, cache)
