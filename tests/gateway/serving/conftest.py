@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
+from gateway_project.routing import current as routes
 from gateway_project.routing.reading import load
+from gateway_project.serving import current
 from gateway_project.serving.asked import Asked
 from gateway_project.serving.engine import Gateway
 from gateway_project.serving.replies import Reply
@@ -118,3 +122,19 @@ async def make_client(
 @pytest.fixture
 def client(make_client: Callable[..., Client]) -> Client:
     return make_client()
+
+
+@pytest.fixture
+def serve(site: Any, origin: Origin, tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Put a table in force for the whole project: one route for everything, over the origin."""
+    with ExitStack() as stack:
+
+        def begin(options: str = "") -> Path:
+            file = tmp_path / "served.toml"
+            file.write_text(ROUTE.format(url=origin.url, options=options))
+            stack.enter_context(override_settings(GATEWAY_ROUTES=file))
+            current.reset()
+            return file
+
+        yield begin
+    routes.forget()
