@@ -106,7 +106,7 @@ def _pool(pool: PoolEntry) -> Iterator[checks.CheckMessage]:
     for server in pool.servers:
         if _crosses_in_plain_text(urlsplit(server)):
             yield checks.Warning(
-                f"Pool {pool.name!r} asks {environment.masked(server)} in plain text, and that is "
+                f"Pool {pool.name!r} asks {server} in plain text, and that is "
                 "no loopback or private address.",
                 hint="Set an https:// address.",
                 id="gateway.W001",

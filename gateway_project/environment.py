@@ -1,6 +1,7 @@
 """The environment, read once and loudly: a bad value is refused by its name."""
 
 import os
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,9 +40,15 @@ def is_base(address: str) -> bool:
         port = parts.port
     except ValueError:
         return False
-    if parts.query or parts.fragment or port == 0:
+    # A password in it would be sent to nobody: requests carry their callers' fields alone.
+    if parts.query or parts.fragment or port == 0 or parts.username is not None:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def without_password(address: str) -> str:
+    """Return a text that may be an address, with what may be a user and a password hidden."""
+    return re.sub(r"//[^/]*@", "//***@", address)
 
 
 def masked(url: str) -> str:
@@ -57,6 +64,6 @@ def _server(name: str, address: str) -> str:
     if not is_base(address):
         raise ImproperlyConfigured(
             f"{name} must list addresses such as http://127.0.0.1:9001, "
-            f"separated by commas; {address!r} is none."
+            f"separated by commas; {without_password(address)!r} is none."
         )
     return address.rstrip("/")

@@ -70,14 +70,20 @@ class FastPath:
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
+        await self._go_on(kinds, scope, receive, completed(send))
+
+    async def _go_on(self, kinds: Kinds, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is no hit from memory."""
         there = in_origin_form(scope)
         if there is None:
             refusal = "The target is neither a path nor an address of this host."
-            await _send(refusals.problem(400, refusal), completed(send))
-        elif is_for_routes(there, kinds.protection):
-            await _answer(kinds, there, receive, completed(send))
+            await _send(refusals.problem(400, refusal), send)
+            return
+        asked = Asked.from_scope(there)
+        if is_for_routes(there["path"], asked, kinds.protection):
+            await _answer(kinds, asked, receive, send)
         else:
-            await self._ask_django(there, receive, completed(send))
+            await self._ask_django(there, receive, send)
 
     async def _ask_django(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to Django, as long as its body is not too large."""
@@ -107,13 +113,12 @@ def in_origin_form(scope: Scope) -> Scope | None:
     return {**scope, "raw_path": match[2] or b"/", "path": "/" + parts[2]}
 
 
-def is_for_routes(scope: Scope, protection: Protection) -> bool:
+def is_for_routes(path: str, asked: Asked, protection: Protection) -> bool:
     """Tell whether a request is none of Django's pages', and Django would let it through."""
-    asked = Asked.from_scope(scope)
     if not protection.allows(asked.fields, asked.scheme):
         return False
     with suppress(Resolver404):
-        return resolve(scope["path"]).url_name == "gateway"
+        return resolve(path).url_name == "gateway"
     return False
 
 
@@ -136,9 +141,8 @@ def completed(send: Send) -> Send:
     return sent
 
 
-async def _answer(kinds: Kinds, scope: Scope, receive: Receive, send: Send) -> None:
+async def _answer(kinds: Kinds, asked: Asked, receive: Receive, send: Send) -> None:
     """Answer a request for a route, as long as the caller is there."""
-    asked = Asked.from_scope(scope)
     allowed = kinds.gateway.largest_request(asked.path, asked.method)
     most = LARGEST_OTHER if allowed is None else allowed
     body = await read_body(receive, most)

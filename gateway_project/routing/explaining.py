@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gateway_project import environment
 from gateway_project.routing.patterns import split
 from gateway_project.routing.query import Pairs, RefusedQuery
 from gateway_project.routing.table import Found, Matched, NoRoute, Route, Table, WrongMethod
@@ -179,7 +178,7 @@ def _answered(table: Table, matched: Matched, pairs: Pairs) -> Answered:
         route=route.name,
         captures=captures,
         pool=route.pool,
-        asks=tuple(environment.masked(server) + target for server in servers),
+        asks=tuple(server + target for server in servers),
         parameters=tuple(
             Parameter(name, value, route.query.fate(name, value)) for name, value in pairs
         ),

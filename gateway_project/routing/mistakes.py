@@ -47,6 +47,9 @@ class Mistakes:
         """Add a mistake at a place, which the message calls `where`."""
         self._found[Mistake(self._places.line(place), f"{where}: {said}" if where else said)] = None
 
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
     def check(self, file: str) -> None:
         """Raise BadRoutes if there are any."""
         if self._found:

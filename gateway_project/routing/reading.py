@@ -19,8 +19,10 @@ from gateway_project.routing.patterns import Parts
 from gateway_project.routing.places import Place, Places
 from gateway_project.routing.table import PoolEntry, Route, Table
 from gateway_project.routing.values import BadValue
+from gateway_project.upstreams.options import PoolOptions
 
 _TABLES: Final = ("pools", "defaults", "routes")
+_UNSET: Final = ("http://unset",)
 _LINE: Final = re.compile(r"at line (\d+)")
 
 
@@ -100,8 +102,12 @@ def _pool(name: str, given: object, mistakes: Mistakes, folder: Path) -> PoolEnt
         said = "back_off_most must be at least as long as back_off"
         mistakes.add((*place, "back_off_most"), where, said)
     servers = read.pop("servers", None)
-    if servers is None:
+    if servers is None or mistakes:
         return None
+    try:
+        PoolOptions(servers=servers or _UNSET, **read)
+    except ValueError as exc:  # what no option shows by itself, such as one server twice
+        mistakes.add((*place, "servers"), where, str(exc).rstrip("."))
     return PoolEntry(
         name, servers, tuple(sorted(read.items())), options.variable_of(table["servers"])
     )

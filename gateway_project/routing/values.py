@@ -205,7 +205,8 @@ def _status(value: object) -> int:
 
 def _server(value: object) -> str:
     if not isinstance(value, str) or not environment.is_base(value):
-        raise BadValue('a list of addresses such as "http://127.0.0.1:9001"', value)
+        shown = environment.without_password(value) if isinstance(value, str) else value
+        raise BadValue('a list of addresses such as "http://127.0.0.1:9001"', shown)
     return value.rstrip("/")
 
 

@@ -181,7 +181,7 @@ class Gateway:
                 else:
                     at_once = background if need == "served" else 0.0
                     packed = await self._cache.aget_or_set(key, load, tags=tags, background=at_once)
-        except BaseException:
+        except BaseException:  # cancelled, or Redis refuses: what the load brings is nobody's
             await load.abandon()
             raise
         if seen.tier != "loaded":

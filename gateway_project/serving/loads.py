@@ -102,7 +102,7 @@ class Load:
                 await incoming.aclose()
                 incoming = await self._ask(None)
             return await self._received(context, incoming, requested)
-        except BaseException:
+        except BaseException:  # whatever it is, the connection must not stay taken
             await incoming.aclose()
             raise
 

@@ -71,7 +71,7 @@ class Passing:
         if exchange.asked.method not in SAFE and 200 <= incoming.status < 400:
             try:
                 await self._cache.aevict_tags(*self._made_invalid(exchange, incoming.fields))
-            except BaseException:
+            except BaseException:  # whatever it is, the connection must not stay taken
                 await incoming.aclose()
                 raise
         return incoming

@@ -16,7 +16,6 @@ from django.http.response import HttpResponseBase
 from gateway_project.problems import ProblemError
 from gateway_project.serving.replies import Reply
 
-_BODYLESS: Final = (204, 304)
 _PART: Final = 64 * 1024
 
 
@@ -97,7 +96,7 @@ async def _spooled(parts: AsyncIterator[bytes]) -> FileWrapper:
     try:
         async for part in parts:
             file.write(part)
-    except BaseException:
+    except BaseException:  # broken off or cancelled: nobody will read it
         file.close()
         raise
     file.seek(0)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Final, Literal, get_args
-from urllib.parse import urlsplit
 
+from gateway_project import environment
 from gateway_project.upstreams.messages import is_target
 
 Policy = Literal["first", "spread"]
@@ -92,10 +92,10 @@ class PoolOptions:
         if not self.servers:
             raise ValueError("servers must list one base address at least.")
         for server in self.servers:
-            if not _is_base(server):
+            if not environment.is_base(server):
                 raise ValueError(
                     "servers must list base addresses such as http://127.0.0.1:9001, "
-                    f"not {server!r}."
+                    f"not {environment.without_password(server)!r}."
                 )
         names = {server.partition("://")[2].rstrip("/") for server in self.servers}
         if len(names) < len(self.servers):
@@ -115,14 +115,3 @@ class PoolOptions:
                 f"back_off_most ({self.back_off_most!r}) must not be less than "
                 f"back_off ({self.back_off!r})."
             )
-
-
-def _is_base(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return False
-    if port == 0 or parts.query or parts.fragment or parts.username is not None:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -66,7 +66,7 @@ class Journal:
             ) from exc
         try:
             self.done = frozenset(self._begun(restart=restart))
-        except BaseException:
+        except BaseException:  # nobody has the object that would close it
             os.close(self._descriptor)
             raise
         self._waiting: list[str] = []

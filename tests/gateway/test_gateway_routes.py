@@ -123,10 +123,14 @@ def test_a_refused_query_is_explained(call: Callable[..., str]):
     )
 
 
-def test_passwords_of_servers_are_not_shown(call: Callable[..., str], tmp_path: Path):
+def test_passwords_of_servers_are_refused_and_not_shown(call: Callable[..., str], tmp_path: Path):
     (tmp_path / "routes.toml").write_text(SOURCE.replace("127.0.0.1", "me:secret@127.0.0.1"))
 
-    assert "http://me:***@127.0.0.1:9001/v2/A" in call("/symbols/a/series")
+    with pytest.raises(CommandError) as caught:
+        call("/symbols/a/series")
+
+    assert "http://***@127.0.0.1:9001" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_an_unknown_path_is_explained(call: Callable[..., str]):

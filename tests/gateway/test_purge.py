@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.coherence.nodes import caught_up, pair_settings, settled
 from tests.gateway.origin import Answer, Origin, Request
+from tests.support.waiting import aeventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,11 +143,11 @@ async def test_purged_softly_it_is_served_once_more_while_it_is_loaded(purge, ga
     assert (await purge({"urls": ["/api/v1/items/1"], "soft": True})).json()["soft"] is True
 
     assert await told(gateway, "/api/v1/items/1") == "hit; detail=stale-while-revalidate"
-    async with asyncio.timeout(10):
-        while True:
-            if await told(gateway, "/api/v1/items/1") == "hit; detail=memory":
-                break
-            await asyncio.sleep(0.01)
+
+    async def is_loaded() -> bool:
+        return bool(await told(gateway, "/api/v1/items/1") == "hit; detail=memory")
+
+    await aeventually(is_loaded)
     assert origin.count == before + 1
 
 

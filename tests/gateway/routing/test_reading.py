@@ -338,3 +338,30 @@ def test_any_value_of_a_table_is_right_or_a_mistake(name: str, value: Any):
 @given(st.text(alphabet="[]{}=\"'#\n\\.ab1 \t", max_size=40))
 def test_any_text_is_a_mistake(source: str):
     assert mistakes(source)
+
+
+@pytest.mark.parametrize(
+    ("servers", "options", "said"),
+    [
+        ("http://a:1,http://a:1/", "", "no address twice"),
+        ("http://user:password@a:1", "", "GATEWAY_UPSTREAMS"),
+        ("http://a:1", "back_off = 60", "back_off_most"),
+        ("", "back_off = 60", "back_off_most"),
+    ],
+)
+def test_what_no_pool_can_be_made_of_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, servers: str, options: str, said: str
+):
+    """It is told when the file is read, and not by the first request."""
+    monkeypatch.setenv("GATEWAY_UPSTREAMS", servers)
+    text = f"""
+[pools.main]
+servers = "$GATEWAY_UPSTREAMS"
+{options}
+[[routes]]
+name = "all"
+path = "/{{rest*}}"
+pool = "main"
+"""
+    with pytest.raises(BadRoutes, match=said):
+        read(text)
