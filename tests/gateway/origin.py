@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import uvicorn
-
-from tests.support.waiting import eventually
+from tests.gateway.support import Served
 from tiercache.http.fields import Fields
-
-HOST = "127.0.0.1"
 
 
 class Request(NamedTuple):
@@ -49,35 +44,14 @@ class Answer:
 Script = Callable[[Request], Answer]
 
 
-class Origin:
-    """One upstream server in a thread; `asked` lists the requests that it got."""
+class Origin(Served):
+    """One upstream server; `asked` lists the requests that it got."""
 
     def __init__(self) -> None:
         self.asked: list[Request] = []
         self.script: Script = lambda _: Answer()
         self.held: threading.Event | None = None
-        self._listener = socket.create_server((HOST, 0))
-        self.name = f"{HOST}:{self._listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            self._serve,
-            interface="asgi3",
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=0,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._listener]}
-        )
-        self._thread.start()
-        eventually(lambda: self._server.started, why="the origin starts")
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.name}"
+        super().__init__(self._serve, server_header=False, date_header=False)
 
     @property
     def count(self) -> int:
@@ -103,10 +77,7 @@ class Origin:
 
     def close(self) -> None:
         self.forget()
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-        assert not self._thread.is_alive()
-        self._listener.close()
+        super().close()
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         body, more = b"", True

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from tests.gateway.origin import HOST
+from tests.gateway.support import HOST
 
 _BETWEEN: Final = b"\r\n\r\n"
 

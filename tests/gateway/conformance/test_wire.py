@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 import uvicorn
 
-from tests.gateway.origin import HOST, Answer, Origin
+from tests.gateway.origin import Answer, Origin
+from tests.gateway.support import HOST
 from tests.support.waiting import eventually
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: testserver\r\n\r\n"

@@ -10,7 +10,8 @@ from typing import Any
 from gateway_project.fast import Kinds
 from gateway_project.serving.asked import Asked
 from gateway_project.serving.replies import Reply
-from tests.gateway.origin import HOST, Request
+from tests.gateway.origin import Request
+from tests.gateway.support import HOST
 from tiercache.http.fields import Fields
 
 from .conftest import Client

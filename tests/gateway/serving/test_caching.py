@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.origin import HOST, Answer, Origin, Request
+from tests.gateway.origin import Answer, Origin, Request
+from tests.gateway.support import HOST
 from tests.support.servers import dead_port
 from tests.support.waiting import aeventually
 
