@@ -51,7 +51,7 @@ class Bench:
         asyncio.run(self._cache.aget("rest"))
         self._cache.get("rest")
         self.node.memory.invalidate_all()
-        self.node._remote.close()
+        self.node.passage._remote.close()
         self._site.server.client.ping()
         # The listener's connection stays; the proxy needs a moment to let go of the others.
         self._until(lambda: self._site.proxy.connections == 1)
@@ -119,14 +119,14 @@ GAUGES: tuple[Gauge, ...] = (
     Gauge("journaled keys", lambda bench: len(bench.node.health.journal)),
     Gauge("journaled patterns", lambda bench: len(bench.node.health.journal._patterns)),
     Gauge("journal, being made good", lambda bench: len(bench.node.health.journal._asked_for)),
-    Gauge("clients of event loops", lambda bench: len(bench.node._aremotes)),
+    Gauge("clients of event loops", lambda bench: len(bench.node.passage._aremotes)),
     Gauge(
         "idle connections",
-        lambda bench: len(bench.node._remote._idle),
+        lambda bench: len(bench.node.passage._remote._idle),
         slack=8,
         why="as many as calls were ever under way at once",
     ),
-    Gauge("kinds of errors", lambda bench: len(bench.node._errors), slack=12, why="one each"),
+    Gauge("kinds of errors", lambda bench: len(bench.node.meter.errors), slack=12, why="one each"),
     Gauge("stores", lambda _: len(stores._nodes)),
     Gauge("settings met", lambda _: len(stores._bindings)),
 )

@@ -456,7 +456,7 @@ def test_one_loop_after_the_other(cache: Any, tiers: str) -> None:
     for _ in range(5):
         found = asyncio.run(fill(cache, 5))
         assert found == ([None] * 5 if tiers != "tiered" else [[number] for number in range(5)])
-    assert len(cache._node._aremotes) <= 1
+    assert len(cache._node.passage._aremotes) <= 1
     assert cache.stats().state != "read-only"
 
 

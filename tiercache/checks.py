@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.conf import settings
 from django.core import checks
-from django.utils.module_loading import import_string
 
+from .aliases import ours
 from .options import Problem, is_memory_only, problems
 from .stores import OF_ALIAS, identity
 
@@ -20,25 +19,14 @@ _SERIALIZERS_THAT_RUN_NOTHING = (
 
 def check_caches(**_: Any) -> list[checks.CheckMessage]:
     """Check every alias whose backend is a `TieredCache`."""
-    ours = {alias: conf for alias, conf in settings.CACHES.items() if _is_ours(conf)}
+    tiered = ours()
     messages: list[checks.CheckMessage] = []
-    for alias, conf in ours.items():
+    for alias, conf in tiered.items():
         wrong = list(_errors(alias, conf))
         messages += wrong or _warnings(alias, conf)
     if not any(isinstance(message, checks.Error) for message in messages):
-        messages += _shared_stores(ours)
+        messages += _shared_stores(tiered)
     return messages
-
-
-def _is_ours(conf: Mapping[str, Any]) -> bool:
-    from .backend import TieredCache
-
-    try:
-        backend = import_string(conf.get("BACKEND", ""))
-    except ImportError:
-        # Django says so itself, and better, as soon as the cache is used.
-        return False
-    return isinstance(backend, type) and issubclass(backend, TieredCache)
 
 
 def _errors(alias: str, conf: Mapping[str, Any]) -> Iterator[checks.CheckMessage]:
@@ -111,15 +99,15 @@ def _warnings(alias: str, conf: Mapping[str, Any]) -> Iterator[checks.CheckMessa
         )
 
 
-def _shared_stores(ours: Mapping[str, Mapping[str, Any]]) -> Iterator[checks.CheckMessage]:
+def _shared_stores(tiered: Mapping[str, Mapping[str, Any]]) -> Iterator[checks.CheckMessage]:
     """Find aliases that share a store and could not be made together."""
     from .stores import disagreement
 
     first: dict[tuple[object, ...], str] = {}
-    for alias, conf in ours.items():
+    for alias, conf in tiered.items():
         key = identity(conf.get("LOCATION", ""), conf)
         other = first.setdefault(key, alias)
-        names = disagreement(ours[other], conf)
+        names = disagreement(tiered[other], conf)
         if names:
             yield checks.Error(
                 f"Caches {other!r} and {alias!r} share a store and differ in OPTIONS: "

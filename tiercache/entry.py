@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sys import getsizeof
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from .header import Meta
 
@@ -146,6 +146,13 @@ def end(entry: Entry) -> float:
     """Return when an entry may be dropped: its grace counts, where it has one."""
     until: float = entry.held.until if entry.form & KEPT else entry.deadline
     return until
+
+
+class Lookup(Protocol):
+    """What the hit path asks for entries: the tier's dictionary, or what stands in for it."""
+
+    def get(self, key: str, /) -> Entry | None:
+        """Return the key's entry, None if there is none."""
 
 
 class Queue:

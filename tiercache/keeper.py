@@ -28,6 +28,9 @@ class Tended(Protocol):
     def tend(self) -> float | None:
         """Do what is due; return in how many seconds to come back, None for whenever."""
 
+    def farewell(self) -> None:
+        """Do what is left, for the process ends."""
+
 
 class Keeper:
     """Calls `tend` of everything it was given, as long as that exists."""
@@ -49,7 +52,10 @@ class Keeper:
                     thread.start()
                 except RuntimeError:
                     # No thread to be had now: what is due waits for the next node's first use.
-                    logger.warning("tiercache.keeper.failed: no thread can be started")
+                    logger.warning(
+                        "tiercache.keeper.failed: no thread can be started",
+                        extra={"event": "tiercache.keeper.failed"},
+                    )
                 else:
                     self._thread = thread
 
@@ -68,6 +74,14 @@ class Keeper:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(JOIN)
+        for tended in self._everyone():
+            try:
+                tended.farewell()
+            except Exception:
+                # Nothing is worth holding up the end of the process.
+                logger.exception(
+                    "tiercache.keeper.failed", extra={"event": "tiercache.keeper.failed"}
+                )
 
     def _run(self) -> None:
         while not self._ended:
@@ -79,7 +93,9 @@ class Keeper:
                     due = tended.tend()
                 except Exception:
                     # One node's trouble must not end the care for the others.
-                    logger.exception("tiercache.keeper.failed")
+                    logger.exception(
+                        "tiercache.keeper.failed", extra={"event": "tiercache.keeper.failed"}
+                    )
                     due = None
                 if due is not None:
                     nap = min(nap, due)

@@ -22,6 +22,13 @@ COUNTS = ("tiercache:tags", "tiercache:evictions")
 """The keys of the highest number that a tag was given, and of how often tags were evicted; one of
 each for a database."""
 
+REPORTS = "tiercache:nodes/"
+"""What the keys of nodes' reports and of their history begin with, and have no second colon: so no
+key that Django's key function makes, whatever the prefix, is one of them."""
+
+REPLIES = "tiercache:reply/"
+"""What the keys of lists of nodes' answers begin with, and have no second colon either."""
+
 # What a key function is shown to find out where it puts the key and the version: twice, since
 # one that hashes or cuts them may look as if it did not.
 _KEY_MARKS = ("tiercachekeymark", "k" * 300)
@@ -55,8 +62,10 @@ def softened_of(tag: str) -> str:
 
 
 def is_internal(full: str) -> bool:
-    """Tell whether a full key is none of a caller's: a lease, a tag, or what counts those."""
-    return full.endswith(LEASE) or TAG in full or full in COUNTS
+    """Tell whether a full key is none of a caller's: a lease, a tag, a count, a report, answers."""
+    return (
+        full.endswith(LEASE) or TAG in full or full in COUNTS or full.startswith((REPORTS, REPLIES))
+    )
 
 
 def escape(text: str) -> str:
@@ -74,8 +83,8 @@ def glob(key_function: KeyFunction, search: str, prefix: str, version: Any) -> s
     return search.join(_agreed(key_function, first, second))
 
 
-def namespace(key_function: KeyFunction, prefix: str) -> str:
-    """Return the glob that all keys under a prefix fit, in all versions.
+def namespace(key_function: KeyFunction, prefix: str, search: str = "*") -> str:
+    """Return the glob that all keys under a prefix fit, in all versions; or those that a glob fits.
 
     Raises:
         CannotEnumerate: the key function does not keep key and version readable.
@@ -84,7 +93,7 @@ def namespace(key_function: KeyFunction, prefix: str) -> str:
         _parts(key_function, key, prefix, version, mark=key, other=str(version))
         for key, version in zip(_KEY_MARKS, _VERSION_MARKS, strict=True)
     )
-    return "*".join(_agreed(key_function, first, second))
+    return search.join(_agreed(key_function, first, second))
 
 
 def _parts(
@@ -144,15 +153,25 @@ def _bytes(text: str) -> str:
 
 
 def _regex(pattern: str) -> str:
+    # What stands between two stars has one length, so its first occurrence is as good as any: that
+    # it is never tried again elsewhere keeps a pattern with many stars from taking for ever.
+    first, *others = _between_stars(pattern)
+    if not others:
+        return first
+    return "".join([first, *(f"(?>.*?{part})" for part in others[:-1]), ".*", others[-1]])
+
+
+def _between_stars(pattern: str) -> list[str]:
+    """Translate what stands before, between and after the stars."""
+    found: list[str] = []
     parts: list[str] = []
     at = 0
     while at < len(pattern):
         char = pattern[at]
         at += 1
         if char == "*":
-            # A row of stars is one: stacked repetitions would take exponential time to fail.
-            if parts[-1:] != [".*"]:
-                parts.append(".*")
+            found.append("".join(parts))
+            parts = []
         elif char == "?":
             parts.append(".")
         elif char == "[":
@@ -163,7 +182,7 @@ def _regex(pattern: str) -> str:
             at += 1
         else:
             parts.append(re.escape(char))
-    return "".join(parts)
+    return [*found, "".join(parts)]
 
 
 def _character_class(pattern: str, at: int) -> tuple[str, int]:

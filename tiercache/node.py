@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import math
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import keeper
+from . import keeper, signals
+from .answering import Answering
 from .codec import Codec
 from .drivers import adrive, drive
-from .entry import Entry
-from .errands import Errand
+from .entry import Entry, Lookup
 from .exceptions import RedisAway, Undecodable
 from .flights import Traffic
 from .flows import Flows, Habits
 from .healing import heal
 from .health import Health, State
+from .keys import is_internal
 from .memory import MemoryTier
+from .messages import Post
+from .meter import Meter
 from .options import Options
+from .passage import Passage
+from .portrait import Portrait, Situation
+from .questions import Question
+from .reporter import Reporter
+from .reports.history import History
+from .reports.mishaps import described
+from .reports.report import Report
 from .runner import Runner
-from .stats import Calls, Stats
+from .sampling import Sampler
+from .stats import COUNTED, Calls, Stats
 from .steps import Flow, Release, Step
 
 if TYPE_CHECKING:
-    from .aremote import AsyncRemote
     from .backplane import Backplane
 
 logger = logging.getLogger("tiercache")
@@ -42,21 +53,37 @@ LEAST_SWEPT = 256
 MOST_REPORTED = 32
 """Kinds of undecodable values that are logged, once each."""
 
+_visits = 0
+
 _T = TypeVar("_T")
 _NOTHING: dict[str, Entry] = {}
-_clients_of_the_parent: list[object] = []
+
+
+@contextmanager
+def visiting() -> Generator[None]:
+    """Use stores in this block as a passer-by: nodes made in it neither listen nor report.
+
+    For commands, which are no part of the cluster that they look at: their memory holds nothing.
+    A node that is used again afterwards becomes an ordinary one.
+    """
+    global _visits  # noqa: PLW0603 - read where a node gets ready, in whatever thread
+    _visits += 1
+    try:
+        yield
+    finally:
+        _visits -= 1
 
 
 class Shelf:
     """Where the hit path looks: the memory tier's entries, or nothing while it must not.
 
     Attributes:
-        entries: entries by full key, to be read without a lock.
+        entries: finds entries by full key, without a lock.
     """
 
     __slots__ = ("entries",)
 
-    def __init__(self, entries: dict[str, Entry]) -> None:
+    def __init__(self, entries: Lookup) -> None:
         self.entries = entries
 
 
@@ -65,20 +92,31 @@ class Node:
 
     Args:
         name: the store as logs call it, without secrets.
+        scope: what the site's nodes on this store have in common (`stores.scope_of`).
         options: those of the alias that was first.
         codec: the store's value format.
         pool: returns redis-py's pool for the store's server; None for memory alone.
 
     Attributes:
+        passage: the way to Redis.
+        health: whether that is to be gone.
+        meter: what is measured on it.
         id: this node among all that share the store; another after a fork.
         shelf: where hits are looked up.
         strict_shelf: the same for those who would rather see an error than a node-local answer.
     """
 
     def __init__(
-        self, name: str, options: Options, codec: Codec, pool: Callable[[], Any] | None
+        self,
+        name: str,
+        options: Options,
+        codec: Codec,
+        pool: Callable[[], Any] | None,
+        *,
+        scope: str = "",
     ) -> None:
         self.name = name
+        self.scope = scope
         self.options = options
         self.codec = codec
         self.clock = time.monotonic
@@ -94,22 +132,25 @@ class Node:
         self.traffic = Traffic(keeper.wake)
         self._pool = pool
         self._calls: dict[str | None, Calls] = {}
+        self.passage = Passage(name, pool, self._get_ready, self.clock)
         self._begin()
 
     def _begin(self) -> None:
         self.id = secrets.token_hex(8)
         self.health = Health(self.clock, self._state_changed)
         self.traffic.begin(self.id)
-        self._runner = Runner(self.run, self.arun, self.traffic.loads)
+        self.meter = Meter()
+        self._answering = Answering(self.id, self.memory, self.clock)
+        self._state_since = self.clock()
+        self._sampler = Sampler(
+            self.memory.entries, self.codec.loads, self.meter.memory, self._set_shelves
+        )
+        self.passage.begin(self.health, self.meter, Runner(self.run, self.arun, self.traffic.loads))
         self._lock = threading.Lock()
         self._trust_lock = threading.Lock()
-        self._errors: dict[str, int] = {}
         self._reported: set[str] = set()
-        # Made when the node gets ready; a node of memory alone never asks for them.
-        self._remote: Any = None
-        self._wire: Any = None
-        self._aremotes: dict[asyncio.AbstractEventLoop, AsyncRemote] = {}
         self._backplane: Backplane | None = None
+        self._reporter: Reporter | None = None
         self._ready = False
         self._set_shelves()
 
@@ -124,6 +165,7 @@ class Node:
             codec=self.codec,
             calls=self.calls(alias),
             habits=Habits(
+                cache=alias or "",
                 raises=options.raises,
                 budget=options.time_budget,
                 cap=options.memory_timeout,
@@ -143,93 +185,79 @@ class Node:
         """Drive a flow to its end; each call spends `budget` seconds on Redis at the most."""
         if not self._ready:
             self._get_ready()
-        return drive(flow, self._perform, budget)
+        return drive(flow, self.passage.perform, budget)
 
     async def arun(self, flow: Flow[_T], budget: float) -> _T:
         """Drive a flow to its end on the running event loop."""
         if not self._ready:
             self._get_ready()
-        return await adrive(flow, self._aperform, budget)
+        return await adrive(flow, self.passage.aperform, budget)
 
     def stats(self, alias: str | None) -> Stats:
         """Return a snapshot: the alias's calls, the store's memory and errors."""
         calls = self.calls(alias)
-        with self._lock:
-            errors = MappingProxyType(dict(self._errors))
+        errors = MappingProxyType(self.meter.errors)
         return Stats(
-            **{name: getattr(calls, name) for name in Calls.__slots__},
+            **{name: getattr(calls, name) for name in COUNTED},
             evictions=MappingProxyType(self.memory.evictions),
             errors=errors,
             timeouts=errors.get("timeout", 0),
             entries=len(self.memory),
             bytes=self.memory.bytes,
-            state=self.health.state if self._pool else "alone",
-            backplane=self._backplane_state(),
+            state=self.state,
+            backplane=self.hearing,
             opened=self.health.reads.opened + self.health.writes.opened,
             journaled=len(self.health.journal),
         )
 
-    def _backplane_state(self) -> str:
+    @property
+    def state(self) -> State:
+        """Whether Redis is asked (see `Stats.state`)."""
+        return self.health.state if self._pool else "alone"
+
+    @property
+    def hearing(self) -> str:
+        """Whether changes are heard of (see `Stats.backplane`)."""
         if self._pool is None or self.options.backplane == "none":
             return "none"
         return "joined" if self._backplane and self._backplane.connected else "lost"
 
-    # Steps
+    # For operators
 
-    def _perform(self, step: Step, deadline: float) -> Any:
-        if isinstance(step, Errand):
-            return self._runner.perform(step, deadline)
-        self._admit(step)
-        try:
-            answer = self._remote.perform(step, deadline)
-        except RedisAway as away:
-            self._failed(step, away)
-            raise
-        self.health.succeeded(step)
-        return answer
-
-    async def _aperform(self, step: Step, deadline: float) -> Any:
-        if isinstance(step, Errand):
-            return await self._runner.aperform(step, deadline)
-        self._admit(step)
-        try:
-            answer = await self._the_aremote().perform(step, deadline)
-        except RedisAway as away:
-            self._failed(step, away)
-            raise
-        self.health.succeeded(step)
-        return answer
-
-    def _admit(self, step: Step) -> None:
+    def asked_on(self) -> str | None:
+        """Return the channel on which the store's nodes are asked; None where nobody listens."""
         if not self._ready:
-            # In the child of a fork that came while the flow was on its way.
             self._get_ready()
-        if self._pool is None:
-            raise RedisAway("alone", "this cache has no Redis tier")
-        if self.health.refuses(step):
-            raise RedisAway("open", f"Redis of {self.name} is away ({self.health.reason})")
+        return None if self._backplane is None else self._backplane.asked_on
 
-    def _failed(self, step: Step, away: RedisAway) -> None:
-        with self._lock:
-            self._errors[away.kind] = self._errors.get(away.kind, 0) + 1
-        self.health.failed(step, away)
+    def answer(self, question: Question) -> dict[str, Any]:
+        """Answer a question here and now (`Answering.answer`)."""
+        return self._answering.answer(question)
+
+    # Getting ready
 
     def _get_ready(self) -> None:
         """On first use, so after any fork: make the way to Redis, listen, be looked after."""
         with self._lock:
             if self._ready:
                 return
-            if self._pool is not None:
+            if self._pool is not None and not self.passage.is_open:
                 self._connect(self._pool())
+            if _visits:
+                return
+            reports = self._pool is not None and self.options.report < math.inf
+            self._reporter = self._make_reporter(reports=reports)
             keeper.keeper.look_after(self)
             self._ready = True
         if self._backplane is not None:
             self._backplane.start()
 
+    @property
+    def _post(self) -> Post | None:
+        return self._backplane.post if self._backplane else None
+
     def _connect(self, pool: Any) -> None:
         from .backplane import Backplane
-        from .remote import Remote
-        from .wire import Wire
 
         if self.options.backplane != "none":
             self._backplane = Backplane(
@@ -242,26 +270,13 @@ class Node:
                 namespaces=self._namespaces,
                 changed=self._set_shelves,
                 traffic=self.traffic,
+                meter=self.meter,
+                echoed=self._echoed,
+                scope=self.scope,
+                answer=self._answering.hear,
             )
-        self._wire = Wire(self._backplane.post if self._backplane else None)
-        self._remote = Remote(pool, self._wire)
+        self.passage.open(pool, self._post)
         self._set_shelves()
-
-    def _the_aremote(self) -> AsyncRemote:
-        loop = asyncio.get_running_loop()
-        remote = self._aremotes.get(loop)
-        if remote is None:
-            from .aremote import AsyncRemote
-
-            assert self._pool is not None  # noqa: S101 - `_admit` has seen it
-            remote = AsyncRemote(self._pool(), self._wire)
-            with self._lock:
-                # A loop that is closed is never run again; its client went with it.
-                ended = [other for other in self._aremotes if other.is_closed()]
-                for other in ended:
-                    del self._aremotes[other]
-                self._aremotes[loop] = remote
-        return remote
 
     def listen_for(self, namespace: str | None) -> None:
         """Take in another cache of this store: what fits the glob is its, to clear and to hear.
@@ -292,7 +307,7 @@ class Node:
         with self._trust_lock:
             state = self.health.state
             heard = self._backplane is None or self._backplane.connected
-            entries = self.memory.entries
+            entries = self._sampler.lookup
             self.shelf.entries = entries if heard or state == "away" else _NOTHING
             self.strict_shelf.entries = entries if heard and state == "up" else _NOTHING
 
@@ -303,37 +318,64 @@ class Node:
     # In the background
 
     def tend(self) -> float | None:
-        """Sweep a part of the memory tier, and see whether Redis is back if it was away."""
+        """Sweep a part of the memory tier, see whether Redis is back, and report what is due."""
         self.memory.sweep(max(LEAST_SWEPT, len(self.memory) // ROUND))
         self.traffic.sweep(self.clock())
         self._release_abandoned()
         if self.health.probe_due(self.clock()):
             flow = heal(self.health, self.memory, f"tiercache:probe:{self.id}", self._subscribe)
             drive(flow, self._ask, self.options.time_budget)
+        if self._reporter is not None:
+            self._tell(self._reporter)
         due = self.health.next_probe()
         return None if due is None else max(due - self.clock(), 0.0)
+
+    def _tell(self, reporter: Reporter) -> None:
+        if self.options.report < math.inf:
+            seen = self._sampler.turn(self.clock())
+            reporter.ranking.count(
+                [_named(key) for key in seen if not is_internal(key)], self.clock()
+            )
+        reporter.turn()
+
+    def farewell(self) -> None:
+        """Report for the last time, so that nobody waits for this process."""
+        if self._reporter is not None:
+            self._sampler.close()
+            self._reporter.farewell()
 
     def _release_abandoned(self) -> None:
         """Give back leases whose holders were cancelled, so that others need not wait for them."""
         while self.traffic.abandoned:
             key, token = self.traffic.abandoned.popleft()
             try:
-                self._perform(Release(key, token), time.monotonic() + self.options.time_budget)
+                self._carry_out(Release(key, token))
             except RedisAway:
                 # The lease ends by itself.
                 return
 
     def _ask(self, step: Step, _: float) -> Any:
-        """Carry a step of healing out, whatever the breakers say; each has a budget of its own."""
-        return self._remote.perform(step, time.monotonic() + self.options.time_budget)
+        return self.passage.ask(step, self.options.time_budget)
+
+    def _carry_out(self, step: Step) -> Any:
+        return self.passage.perform(step, time.monotonic() + self.options.time_budget)
 
     def _subscribe(self) -> None:
         if self._backplane is not None:
             self._backplane.doubt()
 
     def _state_changed(self, state: State) -> None:
+        self._state_since = self.clock()
         self._set_shelves()
-        extra: Mapping[str, object] = {"store": self.name, "state": state}
+        reason = self.health.reason
+        signals.tell(signals.breaker_changed, Node, store=self.name, state=state, reason=reason)
+        event = "tiercache.redis.back" if state == "up" else f"tiercache.redis.{state}"
+        extra: Mapping[str, object] = {
+            "event": event,
+            "store": self.name,
+            "state": state,
+            "reason": reason,
+        }
         if state == "up":
             logger.info("tiercache.redis.back: %s answers again", self.name, extra=extra)
             return
@@ -341,12 +383,13 @@ class Node:
             "tiercache.redis.%s: %s (%s); memory alone answers what it cannot",
             state,
             self.name,
-            self.health.reason,
+            reason,
             extra=extra,
         )
         keeper.wake()
 
     def _report_undecodable(self, key: str, error: Undecodable) -> None:
+        self.meter.note("undecodable", described(error), self.clock())
         kind = type(error.__cause__).__name__
         if kind in self._reported or len(self._reported) >= MOST_REPORTED:
             return
@@ -356,8 +399,54 @@ class Node:
             key,
             self.name,
             error,
-            extra={"store": self.name},
+            extra={"event": "tiercache.undecodable", "store": self.name, "kind": kind},
         )
+
+    # What is told of it
+
+    def report(self) -> tuple[Report, History]:
+        """Return the node's own report as of now, and what it knows of its past."""
+        reporter = self._reporter or self._make_reporter(reports=False)
+        return reporter.report(), reporter.history
+
+    @property
+    def visits(self) -> bool:
+        """Whether this process is none of the store's nodes: it neither listens nor reports."""
+        return not self._ready and _visits > 0
+
+    def _make_reporter(self, *, reports: bool) -> Reporter:
+        portrait = Portrait(
+            id=self.id,
+            scope=self.scope,
+            options=self.options,
+            memory=self.memory,
+            meter=self.meter,
+            calls=self._calls,
+            situation=self._situation,
+        )
+        return Reporter(
+            subject=portrait,
+            ask=self._carry_out if reports else None,
+            post=self._post if reports else None,
+            lag=self.meter.lag,
+            clock=self.clock,
+            wall=time.time,
+        )
+
+    def _situation(self) -> Situation:
+        return Situation(
+            state=self.state,
+            reason=self.health.reason,
+            state_since=self._state_since,
+            backplane=self.hearing,
+            backplane_since=self._backplane.since if self._backplane else self._state_since,
+            journaled=len(self.health.journal),
+            with_redis=self._pool is not None,
+        )
+
+    def _echoed(self) -> None:
+        if self._reporter is not None:
+            self._reporter.heard()
 
     def close(self) -> None:
         """Drop everything and close what is idle; the node is not used any more."""
@@ -365,18 +454,19 @@ class Node:
         self.memory.invalidate_all()
         if self._backplane is not None:
             self._backplane.close()
-        if self._remote is not None:
-            self._remote.close()
+        self.passage.close()
 
     def reset_after_fork(self) -> None:
         """In a child: nothing held, no connection, no lock of the parent's."""
         self.memory.reset_after_fork()
-        journal, remote = self.health.journal, self._remote
-        # Letting go of the parent's clients would take their sockets out of its event loops,
-        # whose selectors parent and child share.
-        _clients_of_the_parent.append(self._aremotes)
+        for calls in self._calls.values():
+            calls.reset()
+        journal = self.health.journal
         self._begin()
         self.health.journal.namespaces = journal.namespaces
         self.health.journal.complete = journal.complete
-        if remote is not None:
-            remote.reset_after_fork()
+
+
+def _named(full: str) -> str:
+    """Return the key in a full key, where Django's own key function made it."""
+    return full.split(":", 2)[-1]

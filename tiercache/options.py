@@ -10,7 +10,7 @@ import decimal
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
@@ -92,6 +92,7 @@ class Options:
         jitter: the share of a timeout by which it may be shortened, at random.
         lease: seconds after which the lease of a load ends by itself.
         load_retry: seconds after a failed load before the next, while there is a stale value.
+        report: seconds between two reports of a node; infinity: it does not report.
         on_commit: the alias of the database whose transactions changes wait for; None: of none.
     """
 
@@ -107,7 +108,12 @@ class Options:
     jitter: float = 0.0
     lease: float = 10.0
     load_retry: float = 10.0
+    report: float = 5.0
     on_commit: str | None = None
+
+    def shown(self) -> dict[str, str]:
+        """Return each by the option's name, as text."""
+        return {field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
 
 
 class Problem(ImproperlyConfigured):
@@ -160,8 +166,9 @@ def parse(options: Mapping[str, Any], *, alias: str | None = None) -> Options:
     for problem in problems(options, alias=alias):
         raise problem
     parsed = {name.lower(): _READERS[name](options[name]) for name in _OWN if name in options}
-    if parsed.get("memory_timeout", 0) is None:
-        parsed["memory_timeout"] = math.inf
+    for name in ("memory_timeout", "report"):
+        if parsed.get(name, 0) is None:
+            parsed[name] = math.inf
     if "max_bytes" in parsed and "max_entry_bytes" not in parsed:
         parsed["max_entry_bytes"] = max(parsed["max_bytes"] // 8, 1)
     fallback = parsed.pop("fallback", None)
@@ -241,13 +248,16 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-def _seconds_or_none(value: object) -> float | None:
-    if value is None:
-        return None
-    try:
-        return _seconds(value)
-    except _Impossible as exc:
-        _no(f"{exc}, or None for no cap")
+def _seconds_or_none(none_means: str) -> Callable[[object], float | None]:
+    def read(value: object) -> float | None:
+        if value is None:
+            return None
+        try:
+            return _seconds(value)
+        except _Impossible as exc:
+            _no(f"{exc}, or None for {none_means}")
+
+    return read
 
 
 def _seconds_or_zero(value: object) -> float:
@@ -298,7 +308,7 @@ _OWN: Final[dict[str, Callable[[Any], Any]]] = {
     "MAX_BYTES": _size,
     "MAX_ENTRY_BYTES": _size,
     "POLICY": _one_of(POLICIES),
-    "MEMORY_TIMEOUT": _seconds_or_none,
+    "MEMORY_TIMEOUT": _seconds_or_none("no cap"),
     "TIME_BUDGET": _seconds,
     "FALLBACK": _one_of(FALLBACKS),
     "BACKPLANE": _one_of(BACKPLANES),
@@ -306,6 +316,7 @@ _OWN: Final[dict[str, Callable[[Any], Any]]] = {
     "JITTER": _share,
     "LEASE": _seconds,
     "LOAD_RETRY": _seconds,
+    "REPORT": _seconds_or_none("no reports"),
     "ON_COMMIT": _database,
 }
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {

@@ -308,6 +308,42 @@ return there
 # KEYS: the counts of tags and of evictions, then the tags.
 TAGS: Final = _NUMBERS + "return numbers(1)"
 
+# A node's report. KEYS: index, report, totals, then for each step of its history the keys of the
+# small one and of the large one. ARGV: the node's id, a sequence number, the report, milliseconds
+# until it is forgotten, seconds for which small and large steps and the totals are kept, then
+# for each step what is to be added, as JSON. Steps are added once, however often they are sent.
+# Answers with the time. Last of all the node is told, as if by another, that this was done.
+REPORT: Final = (
+    _TELL
+    + """
+local id, sequence, forgotten = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6])
+local now = redis.call('TIME')
+local moment = now[1] * 1000 + math.floor(now[2] / 1000)
+local function add(key, counts, seconds)
+  for name, count in pairs(counts) do
+    redis.call('HINCRBY', key, name, string.format('%.0f', count))
+  end
+  redis.call('EXPIRE', key, seconds)
+end
+if tonumber(redis.call('HGET', KEYS[2], 'sequence') or '0') < sequence then
+  redis.call('HSETNX', KEYS[3], 'since', now[1])
+  for i = 4, #KEYS, 2 do
+    local counts = cjson.decode(ARGV[10 + (i - 4) / 2])
+    add(KEYS[i], counts, ARGV[7])
+    add(KEYS[i + 1], counts, ARGV[8])
+    add(KEYS[3], counts, ARGV[9])
+  end
+end
+redis.call('HSET', KEYS[2], 'sequence', sequence, 'report', ARGV[5])
+redis.call('PEXPIRE', KEYS[2], forgotten)
+redis.call('ZADD', KEYS[1], moment, id)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', moment - forgotten)
+redis.call('PEXPIRE', KEYS[1], forgotten)
+tell()
+return now
+"""
+)
+
 
 def _sha(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
@@ -329,6 +365,7 @@ _ALL: Final = (
     RELEASE,
     EXTEND,
     TAGS,
+    REPORT,
 )
 _NAMES: Final = {text: _sha(text) for text in _ALL}
 _TEXTS: Final = {name: text for text, name in _NAMES.items()}

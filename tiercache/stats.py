@@ -5,52 +5,85 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
+
+from .reports.figures import Figures
+from .reports.histogram import Histogram
+from .reports.mishaps import Mishap, described
+
+COUNTED: Final = (
+    "memory_hits",
+    "redis_hits",
+    "stale_hits",
+    "loaded",
+    "misses",
+    "unanswered",
+    "failed",
+    "loads",
+    "load_failures",
+    "load_milliseconds",
+    "sets",
+    "deletes",
+    "undecodable",
+)
+"""What is counted of the calls made through one alias; `Stats` says what each is."""
 
 
 class Calls:
-    """Counters of the calls made through one alias.
+    """Counters of the calls made through one alias, named as in `COUNTED`.
 
     Each is an attribute that `+= 1` raises without a lock: CPython switches threads at calls and
     at loops' ends only, so nothing is lost in between (a test with eight threads holds it so).
+
+    Attributes:
+        load: how long the loads took that brought a value.
+        failure: what the last load that raised has raised; None before the first.
     """
 
-    __slots__ = (
-        "deletes",
-        "load_failures",
-        "load_milliseconds",
-        "loaded",
-        "loads",
-        "memory_hits",
-        "misses",
-        "redis_hits",
-        "sets",
-        "stale_hits",
-        "undecodable",
-    )
+    __slots__ = (*COUNTED, "failure", "load")
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.memory_hits = 0
+        self.redis_hits = 0
+        self.stale_hits = 0
         self.loaded = 0
+        self.misses = 0
+        self.unanswered = 0
+        self.failed = 0
         self.loads = 0
         self.load_failures = 0
         self.load_milliseconds = 0
-        self.stale_hits = 0
-        self.memory_hits = 0
-        self.redis_hits = 0
-        self.misses = 0
         self.sets = 0
         self.deletes = 0
         self.undecodable = 0
+        self.load = Histogram()
+        self.failure: Mishap | None = None
 
-    def loaded_in(self, milliseconds: int) -> None:
+    def loaded_in(self, seconds: float) -> None:
         """Count a load that brought a value, and the time that it took."""
+        milliseconds = max(int(seconds * 1000), 1)
         self.loads += 1
         self.load_milliseconds += milliseconds
+        self.load.record(int(seconds * 1e9))
+
+    def load_failed(self, error: Exception, at: float) -> None:
+        """Count a load that raised, at a time of the node's clock."""
+        self.load_failures += 1
+        self.failure = Mishap(at, "load", described(error))
 
     @property
     def mean_load(self) -> float:
         """Milliseconds that a load has taken so far, on average; 0 before the first."""
         return self.load_milliseconds / self.loads if self.loads else 0.0
+
+    def figures(self) -> Figures:
+        """Return what has been counted, but for what has not occurred."""
+        counts = {name: getattr(self, name) for name in COUNTED}
+        return {name: count for name, count in counts.items() if count} | self.load.figures("load")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +94,9 @@ class Stats:
         memory_hits: values answered from the memory tier.
         redis_hits: values answered from the Redis tier.
         misses: values that neither had.
+        unanswered: those of them that Redis was not asked for, or did not answer, and memory did
+            not have.
+        failed: calls that got the error of a load.
         stale_hits: values answered although their timeout was over, while they were loaded anew.
         loaded: values answered by a load, the caller's own or one that it joined.
         loads: loads that brought a value.
@@ -85,6 +121,8 @@ class Stats:
     memory_hits: int
     redis_hits: int
     misses: int
+    unanswered: int
+    failed: int
     stale_hits: int
     loaded: int
     loads: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from . import background, keeper, runner
+from . import background, keeper, runner, signals
 from .codec import IDENTITY, PICKLE, make_codec, pickle_codec
 from .entry import MISSING
 from .exceptions import CannotEnumerate
@@ -137,6 +138,30 @@ def identity(location: Any, params: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
+def scope_of(location: Any, params: Mapping[str, Any]) -> str:
+    """Return what tells this site's nodes on a store from others' in the same database.
+
+    The same in every process with the same `CACHES`: made of the aliases that share the store, and
+    their prefixes.
+    """
+    own = identity(location, params)
+    sharing = sorted(
+        (str(alias), str(conf.get("KEY_PREFIX", "")))
+        for alias, conf in settings.CACHES.items()
+        if _has_identity(conf, own)
+    )
+    named = sharing or [("", str(params.get("KEY_PREFIX", "")))]
+    return hashlib.sha256(repr((own[3:], named)).encode()).hexdigest()[:16]
+
+
+def _has_identity(conf: Mapping[str, Any], own: tuple[object, ...]) -> bool:
+    try:
+        return identity(conf.get("LOCATION", ""), conf) == own
+    except (Problem, TypeError):
+        # Another backend's settings, whose LOCATION is no server's.
+        return False
+
+
 def forget() -> None:
     """Drop every node of this process, as when the settings change under test."""
     with _lock:
@@ -162,7 +187,8 @@ def _make(location: Any, params: Mapping[str, Any], own_namespace: str | None) -
     key = identity(location, params)
     if key not in _nodes:
         client = None if is_memory_only(location) else _make_client(location, params, options)
-        _nodes[key] = (_make_node(location, raw, options, client), params, client)
+        scope = scope_of(location, params)
+        _nodes[key] = (_make_node(location, raw, options, client, scope), params, client)
     node, first, client = _nodes[key]
     if names := disagreement(first, params):
         raise Problem(
@@ -195,14 +221,19 @@ def _refuse_unknown_database(database: str | None, alias: str | None) -> None:
         )
 
 
-def _make_node(location: Any, raw: Mapping[str, Any], options: Options, client: Any) -> Node:
+def _make_node(
+    location: Any, raw: Mapping[str, Any], options: Options, client: Any, scope: str
+) -> Node:
     if client is None:
         named = {"SERIALIZER", "COMPRESSOR", "PICKLE_VERSION"} & set(raw)
         codec = make_codec(raw) if named else pickle_codec()
-        return Node(location or MEMORY_SCHEME, options, codec, None)
-    name = _without_secrets(_servers(location)[0])
+        return Node(location or MEMORY_SCHEME, options, codec, None, scope=scope)
     return Node(
-        name, options, make_codec(raw), lambda: client.get_client(write=True).connection_pool
+        without_secrets(_servers(location)[0]),
+        options,
+        make_codec(raw),
+        lambda: client.get_client(write=True).connection_pool,
+        scope=scope,
     )
 
 
@@ -280,7 +311,7 @@ def _endpoint(url: str, options: Mapping[str, Any]) -> tuple[object, ...]:
         # redis-py's text may quote a part of the password.
         raise Problem(
             "LOCATION",
-            f"LOCATION {_without_secrets(url)!r} is no URL of a server; allowed: "
+            f"LOCATION {without_secrets(url)!r} is no URL of a server; allowed: "
             f"redis://[user:password@]host[:port][/database], rediss://…, unix://[…@]/path[?db=…]",
         ) from None
     pool = options.get("CONNECTION_POOL_KWARGS", {})
@@ -293,7 +324,7 @@ def _endpoint(url: str, options: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
     """Return the URL without user, password and query."""
     scheme, separator, _ = url.partition("://")
     place = url.removeprefix(scheme + separator) if separator else url
@@ -332,6 +363,7 @@ def _after_fork() -> None:
     keeper.reset_after_fork()
     background.reset_after_fork()
     runner.reset_after_fork()
+    signals.reset_after_fork()
     for node, _, _ in _nodes.values():
         node.reset_after_fork()
 

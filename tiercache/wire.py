@@ -15,6 +15,7 @@ from .messages import Post
 from .steps import (
     NOT_AN_INTEGER,
     TAGS_CHANGED,
+    Ask,
     Call,
     Expire,
     Extend,
@@ -70,6 +71,7 @@ class Wire:
         self._encode: dict[type, Callable[[Any], list[Command]]] = {
             Read: _read,
             Peek: lambda step: [("PTTL", *step.keys), ("GETRANGE", *step.keys, 0, 0)],
+            Ask: lambda step: list(step.commands),
             Scan: _scan,
             ScanToRemove: _scan,
             Probe: lambda step: [("SET", step.key, 1, "PX", 1000)],
@@ -90,6 +92,13 @@ class Wire:
     def commands(self, step: Step) -> list[Command]:
         """Return the commands of a step, to be sent at once."""
         return self._encode[type(step)](step)
+
+    def names(self, step: Step) -> tuple[str, ...]:
+        """Return the names of the commands of a step, for telemetry."""
+        if isinstance(step, Call):
+            # django-redis's calls are named as their commands; "sscan_iter" is made of SSCANs.
+            return (step.function.__name__.partition("_")[0].upper(),)
+        return tuple([command[0] for command in self.commands(step)])
 
     def afterwards(self, step: Call) -> list[Command]:
         """Return what has to be one transaction with a command of the step, nothing if it reads."""
@@ -265,6 +274,7 @@ def _truth(_: Step, replies: list[Any]) -> bool:
 _DECODE: Final[dict[type, Callable[[Any, list[Any]], Any]]] = {
     Read: _found,
     Peek: _peeked,
+    Ask: lambda _, replies: replies,
     Scan: _scanned,
     ScanToRemove: _scanned,
     Probe: _truth,

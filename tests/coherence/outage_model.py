@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from tiercache.backplane import Backplane
+from tiercache.entry import Entry
 from tiercache.errands import HAPPENED, Wait
 from tiercache.exceptions import RedisAway
 from tiercache.healing import heal
 from tiercache.health import Health
+from tiercache.meter import Meter
 from tiercache.node import Node, Shelf
+from tiercache.passage import Passage
 from tiercache.steps import Flow, Probe, Read, Step
 
 from .exploration import frozen
@@ -72,23 +75,31 @@ class Ear:
         self.hears = self.connected = False
         self._memory, self._keep, self._changed = node.memory, node._is_own, node._set_shelves
         self._node_id, self._store, self._traffic = "me", "model", node.traffic
+        self._meter = node.meter
         self._primary = OneServer()
         # So that nothing is logged.
         self._closed = True
 
 
+class NoSamples(NamedTuple):
+    """No hit is looked at more closely."""
+
+    lookup: dict[str, Entry]
+
+
 class OutageNode(ModelNode):
     """One node with its health, its shelf and its backplane."""
 
-    _admit, _failed = Node._admit, Node._failed
+    _admit, _failed = Passage._admit, Passage._failed
     _is_own, _set_shelves = Node._is_own, Node._set_shelves
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.shelf, self.strict_shelf = Shelf({}), Shelf({})
         super().__init__(clock, shelf=self.shelf)
         self.clock = clock
-        self.name, self._pool, self._ready = "model", object(), True
-        self._lock, self._trust_lock, self._errors = threading.Lock(), threading.Lock(), {}
+        self.name, self._pool, self._remote = "model", object(), object()
+        self._trust_lock, self.meter = threading.Lock(), Meter()
+        self._sampler = NoSamples(self.memory.entries)
         self.health = Health(clock, lambda state: self._set_shelves())
         self.health.journal.namespaces.add(":*")
         self._backplane = self.ear = Ear(self)

@@ -55,9 +55,14 @@ class Face:
 
 
 def settings_for(tiers: str, url: str, **overrides: Any) -> dict[str, Any]:
-    """Return the CACHES entry for one of `TIERS`, with Redis at `url` where there is one."""
+    """Return the CACHES entry for one of `TIERS`, with Redis at `url` where there is one.
+
+    It reports nothing, unless the test says so: commands are counted, and keys are looked at.
+    """
     location = {"tiered": f"{url}/0", "memory": "", "away": f"{DEAD}/0"}[tiers]
-    return {"BACKEND": TIERED, "LOCATION": location, "KEY_PREFIX": unique_prefix()} | overrides
+    options = {"REPORT": None, **overrides.pop("OPTIONS", {})}
+    named = {"BACKEND": TIERED, "LOCATION": location, "KEY_PREFIX": unique_prefix()}
+    return {**named, "OPTIONS": options, **overrides}
 
 
 def wait_until_joined(cache: Any) -> None:

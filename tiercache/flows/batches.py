@@ -169,13 +169,14 @@ class Batches(Loads):
         loads = list(mine.values())
         context, began = LoadContext(loads[0].key), self._clock()
         try:
-            found = yield Compute(partial(source, list(mine)), context)
+            found = yield Compute(partial(source, list(mine)), context, self._habits.cache)
+            seconds = self._clock() - began
             for load in loads:
-                load.settle(context, self._clock() - began)
-            self._calls.loaded_in(loads[0].cost)
+                load.settle(context, seconds)
+            self._calls.loaded_in(seconds)
             return (yield from self._store_many(mine, mapping_of(found)))
-        except Exception:
-            self._calls.load_failures += 1
+        except Exception as exc:
+            self._calls.load_failed(exc, self._clock())
             for load in loads:
                 yield from self._give_up(load)
             raise

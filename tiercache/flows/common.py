@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from .. import sources
-from ..entry import Copy, Entry, kept
+from ..entry import Copy, Lookup, kept
 from ..exceptions import RedisAway, Undecodable
 from ..flights import Traffic
 from ..header import Meta, split
@@ -51,7 +51,7 @@ class Format(Protocol):
 class Entries(Protocol):
     """Where copies are looked up while memory is trusted; nothing is there while it is not."""
 
-    entries: dict[str, Entry]
+    entries: Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Habits:
     """How an alias goes about its work.
 
     Attributes:
+        cache: the alias.
         raises: whether callers see `RedisAway` instead of the memory tier's answer.
         budget: seconds that one call may spend on Redis.
         cap: the longest life of a copy that memory did not make itself, in seconds.
@@ -67,6 +68,7 @@ class Habits:
         hears: whether other nodes' changes are heard of.
     """
 
+    cache: str = ""
     raises: bool = False
     budget: float = 1.0
     cap: float = float("inf")
@@ -259,6 +261,13 @@ class Tiers:
     def _count_undecodable(self, key: str, error: Undecodable) -> None:
         self._calls.undecodable += 1
         self._undecodable(key, error)
+
+    def _count_alone(self, away: RedisAway, found: int, missing: int) -> None:
+        """Count look-ups that memory alone has answered."""
+        self._count("memory", found)
+        self._count("miss", missing)
+        if away.kind != "alone":
+            self._calls.unanswered += missing
 
     def _deadline(self, since: float, life: float | None) -> float:
         if life is None:

@@ -61,6 +61,7 @@ class Loads(Storing):
             if sight is not None and (landed == LATE or failed):
                 return self._still(sight, flight.error if failed else None)
             if landed == LATE:
+                self._calls.failed += 1
                 raise LoadTimeout(f"{key!r} was not loaded in {plan.budget} s; the load goes on")
             if landed != OWN and flight.abandoned:
                 if leads and self._brought_nothing(flight):
@@ -69,7 +70,11 @@ class Loads(Storing):
             value = MISSING if landed == OWN else self._landed(key, flight, leads=leads)
             # Asked for by what loads it, where to wait would be to wait for ever; or brought in
             # a form of which no second copy can be made.
-            return (yield Compute(source, LoadContext(key))) if value is MISSING else value
+            return (
+                (yield Compute(source, LoadContext(key), self._habits.cache))
+                if value is MISSING
+                else value
+            )
 
     # Askers
 
@@ -117,6 +122,7 @@ class Loads(Storing):
 
     def _landed(self, key: str, flight: LoadFlight, *, leads: bool) -> Any:
         if flight.error is not None:
+            self._calls.failed += 1
             raise flight.error.with_traceback(flight.traceback)
         self._count("loaded")
         outcome: Outcome = flight.outcome
@@ -185,13 +191,14 @@ class Loads(Storing):
         context = LoadContext(load.key, stale)
         began = self._clock()
         try:
-            value = yield Compute(source, context)
-            load.settle(context, self._clock() - began)
-            self._calls.loaded_in(load.cost)
+            value = yield Compute(source, context, self._habits.cache)
+            seconds = self._clock() - began
+            load.settle(context, seconds)
+            self._calls.loaded_in(seconds)
             if value is NOT_MODIFIED and load.sight is not None:
                 return (yield from self._live_on(load, load.sight))
             return (yield from self._store(load, value))
-        except Exception:
-            self._calls.load_failures += 1
+        except Exception as exc:
+            self._calls.load_failed(exc, self._clock())
             yield from self._give_up(load)
             raise

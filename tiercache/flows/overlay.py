@@ -204,11 +204,12 @@ class Overlay:
             return seen.value
         context, began = LoadContext(key), self._flows._clock()
         try:
-            value = yield Compute(source, context)
-        except Exception:
-            self._flows._calls.load_failures += 1
+            value = yield Compute(source, context, self._flows._habits.cache)
+        except Exception as exc:
+            self._flows._calls.load_failed(exc, self._flows._clock())
+            self._flows._calls.failed += 1
             raise
-        self._flows._calls.loaded_in(max(int((self._flows._clock() - began) * 1000), 1))
+        self._flows._calls.loaded_in(self._flows._clock() - began)
         self._flows._count("loaded")
         self._remember(key, value, plan, context, force=force)
         return value
@@ -222,7 +223,8 @@ class Overlay:
         missing = {name: key for key, name in keys.items() if key not in seen}
         if missing:
             context = LoadContext(next(iter(missing.values())))
-            found = mapping_of((yield Compute(partial(source, list(missing)), context)))
+            work = Compute(partial(source, list(missing)), context, self._flows._habits.cache)
+            found = mapping_of((yield work))
             for name in missing.keys() & found.keys():
                 values[missing[name]] = found[name]
                 self._remember(missing[name], found[name], plan, context, force=False)

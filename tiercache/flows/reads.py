@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import sources
 from ..entry import MISSING
 from ..errands import HAPPENED, LATE, Wait
 from ..exceptions import RedisAway
@@ -25,7 +24,8 @@ class Reads(Tiers):
             sight = yield from self._look(key)
         except RedisAway as away:
             value = self._alone(away).get(key)
-            self._count("miss" if value is MISSING else "memory")
+            there = value is not MISSING
+            self._count_alone(away, int(there), int(not there))
             return value
         if sight is None or sight.stale:
             self._count("miss")
@@ -41,12 +41,11 @@ class Reads(Tiers):
             local = self._alone(away)
             values = {key: local.get(key) for key in keys}
             there = {key: value for key, value in values.items() if value is not MISSING}
-            tier: sources.Tier = "memory"
+            self._count_alone(away, len(there), len(keys) - len(there))
         else:
             there = {key: sight.value for key, sight in sights.items() if not sight.stale}
-            tier = "redis"
-        self._count(tier, len(there))
-        self._count("miss", len(keys) - len(there))
+            self._count("redis", len(there))
+            self._count("miss", len(keys) - len(there))
         return there
 
     def has(self, key: str) -> Flow[bool]:

@@ -202,6 +202,25 @@ class Call(Step):
 
 
 @dataclass(slots=True)
+class Ask(Step):
+    """Send commands as they are, for an operator. Answer: their replies, refusals as values.
+
+    Attributes:
+        commands: each a command's words.
+        changes: whether they may change anything; then they are not sent while Redis is away or
+            refuses writes, and nothing is journaled.
+    """
+
+    commands: tuple[tuple[Any, ...], ...]
+    changes: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change anything."""
+        return self.changes
+
+
+@dataclass(slots=True)
 class Probe(Step):
     """Ask whether Redis takes writes again, with a key that is gone in a second. Answer: True."""
 
