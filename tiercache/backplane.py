@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from . import scripts
+from . import questions, scripts, signals
 from .deadline import bounded
 from .flights import Traffic
 from .keys import LEASE, TAG, literal_head
-from .listener import Listener
+from .listener import Answer, Listener
 from .memory import MemoryTier
 from .messages import Post, channel
+from .meter import Meter
 from .primary import Primary
 
 logger = logging.getLogger("tiercache")
@@ -39,10 +41,16 @@ class Backplane:
         namespaces: returns globs of the keys to listen for, none for all keys ("tracking").
         changed: called when `connected` has changed.
         traffic: what is under way, and who waits for a change.
+        meter: where it is counted what is heard.
+        echoed: called when a message about nothing comes back that this node has sent.
+        scope: what the site's nodes on this store have in common.
+        answer: returns the commands that answer an operator's question.
 
     Attributes:
         connected: whether every change is heard.
+        since: when that has last changed, in seconds of `time.monotonic`.
         post: where and as whom this node tells of changes; None where the server does.
+        asked_on: the channel on which operators ask the store's nodes.
     """
 
     def __init__(
@@ -57,10 +65,17 @@ class Backplane:
         namespaces: Callable[[], Iterable[str]],
         changed: Callable[[], None],
         traffic: Traffic,
+        meter: Meter,
+        echoed: Callable[[], None],
+        scope: str,
+        answer: Answer,
     ) -> None:
         self.connected = False
+        self.since = time.monotonic()
         self._closed = False
-        self._channel = channel(int(pool.connection_kwargs.get("db") or 0))
+        database = int(pool.connection_kwargs.get("db") or 0)
+        self._channel = channel(database)
+        self.asked_on = questions.channel(database, scope)
         self.post = Post(self._channel, node_id) if kind == "pubsub" else None
         self._pool = pool
         self._node_id = node_id
@@ -70,6 +85,8 @@ class Backplane:
         self._namespaces = namespaces
         self._changed = changed
         self._traffic = traffic
+        self._meter = meter
+        self._echoed = echoed
         memory.pause()
         self._primary = Primary.of(pool)
         self._listener = Listener(
@@ -78,6 +95,7 @@ class Backplane:
             self,
             preparation=scripts.load_all(),
             connect=self._primary.connect,
+            questions=(self.asked_on, answer),
         )
         sentinels = self._primary.sentinels
         self._watch = sentinels.watch(self._primary.look) if sentinels else None
@@ -118,23 +136,36 @@ class Backplane:
         # no connection older than the subscription.
         self._primary.renew()
         self._memory.resume(self._keep)
+        self._meter.joins += 1
         self.connected = True
+        self.since = time.monotonic()
         self._changed()
         self._traffic.bells.ring(None)
-        logger.info("tiercache.backplane.joined: %s", self._store, extra={"store": self._store})
+        self._tell("joined")
+        logger.info(
+            "tiercache.backplane.joined: %s",
+            self._store,
+            extra={"event": "tiercache.backplane.joined", "store": self._store},
+        )
 
     def lost(self) -> None:
         """Trust memory no more: changes may be missed."""
         self._distrust()
         if self._closed:
             return
+        self._tell("lost")
         logger.warning(
             "tiercache.backplane.lost: %s; memory is not read until it is back",
             self._store,
-            extra={"store": self._store},
+            extra={"event": "tiercache.backplane.lost", "store": self._store},
         )
 
+    def _tell(self, state: str) -> None:
+        signals.tell(signals.backplane_changed, Backplane, store=self._store, state=state)
+
     def _distrust(self) -> None:
+        if self.connected:
+            self.since = time.monotonic()
         self.connected = False
         self._memory.pause()
         self._changed()
@@ -143,12 +174,18 @@ class Backplane:
     def heard(self, origin: str | None, keys: Iterable[str] | None) -> None:
         """Drop what somebody else changed."""
         if origin == self._node_id:
+            if not keys and keys is not None:
+                self._echoed()
             return
         if keys is None:
+            self._meter.messages += 1
             self._memory.invalidate_where(lambda key: not self._keep(key))
             self._traffic.changed(None)
             return
         keys = tuple(keys)
+        named = len(keys)
+        self._meter.messages += named > 0
+        self._meter.invalidated += named
         self._memory.invalidate_many(keys)
         if any(TAG in key for key in keys):
             # What was computed before an eviction is not for those who ask after it.

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import methodcaller
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from redis.exceptions import ResponseError
 
@@ -33,6 +33,10 @@ LONGEST_PAUSE = 2.0
 
 JOIN = 1.0
 """Seconds that `close` waits for the thread at the most."""
+
+
+Answer: TypeAlias = Callable[[bytes], Sequence[tuple[Any, ...]]]
+"""Takes what was said on a channel of questions, and returns the commands to send."""
 
 
 class Audience(Protocol):
@@ -58,6 +62,9 @@ class Listener:
         audience: who is told.
         preparation: commands to send before it, whose refusal does not matter.
         connect: connects the connection.
+        questions: a channel, and what returns the commands that answer what is said there; they
+            are sent after all that was heard before has been told. A server that refuses the
+            channel costs nothing but the questions, one that refuses an answer but that.
         heartbeat: seconds of silence after which the connection counts as lost. Each third of it
             the server is asked for its role: a replica is no place to listen.
     """
@@ -70,6 +77,7 @@ class Listener:
         *,
         preparation: Sequence[tuple[Any, ...]] = (),
         connect: Callable[[Any], None] = methodcaller("connect"),
+        questions: tuple[str, Answer] | None = None,
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self._make = make
@@ -77,6 +85,8 @@ class Listener:
         self._subscription = subscription
         self._audience = audience
         self._preparation = preparation
+        self._questions = questions
+        self._answers_due = 0
         self._heartbeat = heartbeat
         self._closed = threading.Event()
         self._restarting = False
@@ -89,7 +99,10 @@ class Listener:
         try:
             self._thread.start()
         except RuntimeError:
-            logger.warning("tiercache.backplane.failed: no thread can be started")
+            logger.warning(
+                "tiercache.backplane.failed: no thread can be started",
+                extra={"event": "tiercache.backplane.failed"},
+            )
 
     def restart(self) -> None:
         """Subscribe anew: where or what to listen to has changed."""
@@ -115,10 +128,16 @@ class Listener:
             try:
                 self._listen()
             except FAILURES as exc:
-                logger.debug("tiercache.backplane.disconnected: %s", exc)
+                logger.debug(
+                    "tiercache.backplane.disconnected: %s",
+                    exc,
+                    extra={"event": "tiercache.backplane.disconnected"},
+                )
             except Exception:
                 # Whatever it was, a thread that is gone would leave memory untrusted for ever.
-                logger.exception("tiercache.backplane.failed")
+                logger.exception(
+                    "tiercache.backplane.failed", extra={"event": "tiercache.backplane.failed"}
+                )
             self._closed.wait(self._pause * jitter())
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
@@ -131,10 +150,12 @@ class Listener:
             parser = connection._get_parser()
             parser.set_pubsub_push_handler(_as_it_is)
             parser.set_invalidation_push_handler(_as_it_is)
-            self._subscribe(connection)
+            early = self._subscribe(connection)
             self._audience.joined()
             try:
                 self._pause = FIRST_PAUSE
+                for reply in early:
+                    self._tell(connection, reply)
                 self._hear_until_lost(connection)
             finally:
                 self._audience.lost()
@@ -142,16 +163,33 @@ class Listener:
             self._connection = None
             connection.disconnect()
 
-    def _subscribe(self, connection: Any) -> None:
+    def _subscribe(self, connection: Any) -> list[Any]:
+        """Subscribe; return what was said before all of it was acknowledged."""
         connection.send_command(*ROLE, check_health=False)
         _refuse_replica(self._read(connection))
         for command in self._preparation:
             connection.send_command(*command, check_health=False)
             with suppress(ResponseError):
                 self._read(connection, disconnect_on_error=False)
+        early: list[Any] = []
         for command in self._subscription():
             connection.send_command(*command, check_health=False)
-            self._read(connection)
+            early += self._said_before_reply(connection)
+        self._answers_due = 0
+        if self._questions is not None:
+            connection.send_command("SUBSCRIBE", self._questions[0], check_health=False)
+            try:
+                early += self._said_before_reply(connection)
+            except ResponseError as exc:
+                logger.debug("tiercache.questions.refused: %s", exc)
+        return early
+
+    def _said_before_reply(self, connection: Any) -> list[Any]:
+        """Read up to the reply to what was sent; return what was pushed before it."""
+        said: list[Any] = []
+        while _is_told(reply := self._read(connection, disconnect_on_error=False)):
+            said.append(reply)
+        return said
 
     def _hear_until_lost(self, connection: Any) -> None:
         heard = asked = time.monotonic()
@@ -163,22 +201,37 @@ class Listener:
                 asked = now
             wait = min(asked + self._heartbeat / 3, heard + self._heartbeat) - now
             if connection.can_read(max(wait, 0)):
-                self._tell(self._read(connection))
+                self._hear(connection)
                 heard = time.monotonic()
             elif time.monotonic() >= heard + self._heartbeat:
                 raise TimeoutError(f"silent for {self._heartbeat} s")
+
+    def _hear(self, connection: Any) -> None:
+        try:
+            reply = self._read(connection)
+        except ResponseError as exc:
+            if not self._answers_due:
+                raise
+            logger.debug("tiercache.answer.refused: %s", exc)
+            reply = None
+        if not isinstance(reply, dict | list):
+            # The reply to an answer; all else comes as a mapping, or is pushed.
+            self._answers_due = max(self._answers_due - 1, 0)
+        self._tell(connection, reply)
 
     @staticmethod
     def _read(connection: Any, **options: Any) -> Any:
         return connection.read_response(push_request=True, **options)
 
-    def _tell(self, reply: Any) -> None:
+    def _tell(self, connection: Any, reply: Any) -> None:
         if isinstance(reply, dict):
             _refuse_replica(reply)
         if not isinstance(reply, list):
             return
         kind, *rest = reply
-        if kind == b"message":
+        if kind == b"message" and self._is_question(rest[0]):
+            self._answer(connection, rest[-1])
+        elif kind == b"message":
             message = parse(rest[-1])
             if message is None:
                 self._audience.heard(None, None)
@@ -188,6 +241,19 @@ class Listener:
             (names,) = rest
             keys = None if names is None else [name.decode(errors="replace") for name in names]
             self._audience.heard(None, keys)
+
+    def _is_question(self, channel: bytes) -> bool:
+        return self._questions is not None and channel == self._questions[0].encode()
+
+    def _answer(self, connection: Any, data: bytes) -> None:
+        assert self._questions is not None  # noqa: S101 - `_is_question` has seen it
+        for command in self._questions[1](data):
+            connection.send_command(*command, check_health=False)
+            self._answers_due += 1
+
+
+def _is_told(reply: Any) -> bool:
+    return isinstance(reply, list) and reply[:1] in ([b"message"], [b"invalidate"])
 
 
 def _refuse_replica(reply: Any) -> None:

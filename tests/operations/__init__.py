@@ -1,0 +1,1 @@
+"""What operators see and do, tested as `tiercache/operations` is laid out."""

@@ -1,0 +1,1 @@
+"""Commands for operators: each puts into words what `tiercache.operations` says."""
