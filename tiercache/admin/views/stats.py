@@ -1,0 +1,40 @@
+"""The figures as JSON: the same numbers as the pages'."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.http import HttpResponse, JsonResponse
+
+from ... import aliases
+from ...operations import documents, overview
+from ...reports.cluster import Top, View
+from ..visit import Visit
+
+
+def show(visit: Visit) -> HttpResponse:
+    """Answer with the cache that `alias` names, or with all, over `window` or over all spans.
+
+    The most requested keys are for those who may see keys.
+    """
+    query = visit.request.GET
+    alias, window = query.get("alias"), query.get("window")
+    if alias is not None and alias not in aliases.ours():
+        allowed = ", ".join(aliases.ours())
+        return _refused(404, f"alias is {alias!r}; allowed: {allowed}")
+    views = (
+        overview.views() if alias is None else [overview.view(aliases.tiered(alias, "The admin"))]
+    )
+    try:
+        told = [documents.document(_seen(view, visit), window) for view in views]
+    except ValueError as exc:
+        return _refused(400, str(exc))
+    return JsonResponse({"caches": told} if alias is None else told[0])
+
+
+def _seen(view: View, visit: Visit) -> View:
+    return view if visit.rights.view_keys else replace(view, top=Top())
+
+
+def _refused(code: int, text: str) -> JsonResponse:
+    return JsonResponse({"error": text}, status=code)
