@@ -25,6 +25,8 @@ MOST_WAITING = 10_000
 IDLE = 10.0
 """Seconds after which a thread without work ends."""
 
+_FAILED = {"event": "tiercache.background.failed"}
+
 
 class Background:
     """Does work on threads of its own. Thread-safe."""
@@ -72,7 +74,7 @@ class Background:
             try:
                 work()
             except BaseException:
-                logger.exception("tiercache.background.failed")
+                logger.exception("tiercache.background.failed", extra=_FAILED)
             finally:
                 del work
                 _close_connections()
@@ -98,7 +100,7 @@ def _close_connections() -> None:
             connections.close_all()
         except Exception:
             # Whatever a database says, the thread has other work to do.
-            logger.exception("tiercache.background.failed")
+            logger.exception("tiercache.background.failed", extra=_FAILED)
 
 
 background = Background()

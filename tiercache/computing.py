@@ -16,19 +16,20 @@ from . import background
 from .errands import Compute
 from .exceptions import LoadTimeout
 from .loading import compute, computing, is_async
+from .telemetry import loading
 
 _tagged: Any = getattr(asgiref.local, "_Storage", None)
 
 
 def perform(errand: Compute) -> Any:
     """Compute a value in this thread."""
-    with computing(errand.context):
+    with loading(errand.cache, errand.context), computing(errand.context):
         return compute(errand.source, errand.context)
 
 
 async def aperform(errand: Compute) -> Any:
     """Compute a value on the running event loop, or for it."""
-    with computing(errand.context):
+    with loading(errand.cache, errand.context), computing(errand.context):
         if is_async(errand.source) or not callable(errand.source):
             value = compute(errand.source, errand.context)
         else:

@@ -50,10 +50,17 @@ class Wait(Errand):
 
 @dataclass(slots=True)
 class Compute(Errand):
-    """Compute a value (see `loading.compute`). Answer: the value."""
+    """Compute a value (see `loading.compute`). Answer: the value.
+
+    Attributes:
+        source: what computes it.
+        context: what it may ask and say.
+        cache: the alias of the cache that it is for, as telemetry calls it.
+    """
 
     source: Any
     context: LoadContext
+    cache: str
 
 
 @dataclass(slots=True)

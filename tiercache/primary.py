@@ -41,6 +41,11 @@ class Primary:
         self._address: Address | None = None
         self._moved: list[Callable[[], None]] = []
 
+    @property
+    def address(self) -> Address | None:
+        """Where a Sentinel has told that it is; None if none was asked yet, or there are none."""
+        return self._address
+
     @classmethod
     def of(cls, pool: Any) -> Primary:
         """Return the one that belongs to a pool."""

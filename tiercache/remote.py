@@ -24,6 +24,7 @@ from .deadline import bounded
 from .exceptions import RedisAway
 from .primary import Primary
 from .steps import Call, Step
+from .telemetry import Place
 from .trouble import FAILURES, away
 from .wire import Command, Wire, answer, unknown_scripts
 
@@ -65,6 +66,16 @@ class Remote:
                 for (position, _), reply in zip(unknown, again, strict=True):
                     replies[position] = reply
             return answer(step, replies)
+
+    def place(self, store: str) -> Place:
+        """Return where the server is; `store` is what logs call it."""
+        known = self._pool.connection_kwargs
+        database = int(known.get("db") or 0)
+        if "path" in known:
+            return Place(store, str(known["path"]), None, database)
+        told = ("", None) if self._primary.sentinels else (known.get("host", "localhost"), 6379)
+        address, port = self._primary.address or (told[0], known.get("port", told[1]))
+        return Place(store, str(address), port, database)
 
     def close(self) -> None:
         """Close the connections that nobody uses now; they open again when they are needed."""

@@ -114,7 +114,12 @@ class Runner:
         for flight in errand.flights:
             self._loads.abandon(flight)
             if errand.aside and flight.error is not None:
-                logger.error("tiercache.load.failed: %r", flight.key, exc_info=flight.error)
+                logger.error(
+                    "tiercache.load.failed: %r",
+                    flight.key,
+                    exc_info=flight.error,
+                    extra={"event": "tiercache.load.failed", "key": flight.key},
+                )
 
     # Waiting
 

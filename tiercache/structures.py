@@ -44,6 +44,7 @@ def _call(
             # A generator would ask Redis after the connection has been given back.
             return iter(list(answer)) if name.endswith("_iter") else answer
 
+        function.__name__ = name
         return self._run(self._flows.call(function, full, writes=writes, empty=empty()))
 
     method.__name__ = name

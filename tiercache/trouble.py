@@ -57,3 +57,15 @@ def away(exc: BaseException, *, connected: bool) -> RedisAway | None:
     if isinstance(exc, errors.ConnectionError | OSError):
         return RedisAway("closed" if connected else "refused", str(exc))
     return None
+
+
+def code_of(exc: BaseException) -> str:
+    """Return what a server's refusal began with ("WRONGTYPE"); "" if it is none."""
+    refusal = exc.__cause__ if isinstance(exc, RedisAway) else exc
+    if not isinstance(refusal, errors.RedisError):
+        return ""
+    if refusal.status_code:
+        return str(refusal.status_code)
+    # redis-py takes off the codes that it knows, and only those.
+    named = isinstance(refusal, errors.ResponseError) and str(refusal).partition(" ")[0]
+    return named if named and named.isupper() else ""
