@@ -36,7 +36,7 @@ from .backend import TieredCache
 from .loading import is_async
 from .naming import Call
 from .pages import cached_view
-from .templates import Key, Tags, key_namer, tag_namer
+from .key_templates import Key, Tags, key_namer, tag_namer
 
 __all__ = ["AsyncCached", "Cached", "cached", "cached_view"]
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from .naming import Call
 from .routes import Route
-from .templates import Tags, tag_namer
+from .key_templates import Tags, tag_namer
 from .visits import Terms
 
 View = TypeVar("View", bound=Callable[..., Any])
