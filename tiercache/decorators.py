@@ -33,10 +33,10 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT
 
 from .aliases import tiered
 from .backend import TieredCache
+from .key_templates import Key, Tags, key_namer, tag_namer
 from .loading import is_async
 from .naming import Call
 from .pages import cached_view
-from .key_templates import Key, Tags, key_namer, tag_namer
 
 __all__ = ["AsyncCached", "Cached", "cached", "cached_view"]
 

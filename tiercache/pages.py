@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 
+from .key_templates import Tags, tag_namer
 from .naming import Call
 from .routes import Route
-from .key_templates import Tags, tag_namer
 from .visits import Terms
 
 View = TypeVar("View", bound=Callable[..., Any])
