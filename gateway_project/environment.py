@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 def text(name: str, default: str = "") -> str:
     """Return the variable, stripped; the default if it is unset or empty."""
     return os.environ.get(name, "").strip() or default
+
+
+def kept(file: Path) -> str:
+    """Return the text that another process keeps in a file, "" if there is none."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def flag(name: str) -> bool:

@@ -60,12 +60,13 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Without an address the cache is this process's memory alone.
+# Without an address commands use the Redis of the gateway that runs in STATE_DIR; if there is none,
+# the cache is this process's memory alone.
 TIERCACHE_REDIS_URL = environment.text("TIERCACHE_REDIS_URL")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "tiercache.backend.TieredCache",
-        "LOCATION": TIERCACHE_REDIS_URL,
+        "LOCATION": TIERCACHE_REDIS_URL or environment.kept(STATE_DIR / "redis-url"),
         "KEY_PREFIX": "gateway",
         "TIMEOUT": 300,
         # After a failed load the stale answer is given for a while before the next try; and no load
@@ -73,6 +74,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "OPTIONS": {"LOAD_RETRY": 2.0, "LEASE": 20.0},
     }
 }
+TIERCACHE_METRICS_TOKEN = environment.text("TIERCACHE_METRICS_TOKEN") or None
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("DJANGO_SECURE_COOKIES")
 

@@ -1,7 +1,7 @@
 """Where everything is."""
 
 from django.contrib import admin
-from django.urls import path, re_path, register_converter
+from django.urls import include, path, re_path, register_converter
 from django.views.decorators.csrf import csrf_exempt
 
 from gateway_project import problems
@@ -18,6 +18,7 @@ urlpatterns = [
     path("watchlist", watchlist.change, name="watchlist-change"),
     path("static/<path:path>", pages.asset, name="asset"),
     path("admin/", admin.site.urls),
+    path("tiercache/", include("tiercache.urls")),
     path("api/v1/openapi.json", csrf_exempt(openapi.document), name="openapi"),
     path("api/v1/purge", csrf_exempt(purge.purge), name="purge"),
     path("api/v1/stats", csrf_exempt(api.stats), name="stats"),

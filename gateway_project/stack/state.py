@@ -1,6 +1,8 @@
 """What outlives a run: a directory with the database, its staff user and the secret key."""
 
 import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,22 @@ def make(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     # The directory keeps itself out of version control, wherever the variable puts it.
     (directory / ".gitignore").write_text("*\n", encoding="ascii")
+
+
+@contextmanager
+def told_redis(directory: Path, url: str) -> Generator[None]:
+    """Keep the address of the Redis in use in the directory, readable by its owner alone.
+
+    So that commands beside a gateway that runs use the same. It goes when the block ends.
+    """
+    file = directory / "redis-url"
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(url, encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def prepare(*, reset_password: bool) -> Staff:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -163,6 +164,30 @@ def test_it_runs_the_same_a_second_time(run: Callable[..., Gateway], valkey: Val
     assert log_in(second.url, password) == 302
     assert log_in(second.url, "another") == 200
     assert second.end(signal.SIGTERM) == 0
+
+
+def test_commands_beside_it_see_its_workers(run: Callable[..., Gateway]):
+    """They find its Redis in the state directory, while it runs."""
+    gateway = run("--port", "0", "--workers", "2").wait_until_up()
+    kept = gateway.state / "redis-url"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    workers = {one.pid for one in gateway.named("gateway_project.asgi:application")}
+    without = {name: text for name, text in os.environ.items() if not name.startswith(OURS)}
+
+    def seen() -> set[int]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "cache_stats", "--json"],
+            cwd=PROJECT,
+            env={**without, "GATEWAY_STATE_DIR": str(gateway.state)},
+            capture_output=True,
+            check=True,
+        )
+        (told,) = json.loads(done.stdout)
+        return {node["pid"] for node in told["nodes"]}
+
+    eventually(lambda: tiers_of(gateway.url + SYMBOLS) and seen() == workers, within=20)
+    assert gateway.end(signal.SIGINT) == 0
+    assert not kept.exists()
 
 
 def log_in(url: str, password: str) -> int:

@@ -15,6 +15,7 @@ from gateway_project.routing import options
 from gateway_project.routing.reading import load
 from gateway_project.upstreams import PoolOptions
 from gateway_project.views.described import OWN
+from tiercache import urls
 from tiercache.http.rules import Rules
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def test_each_route_of_the_projects_file_is_documented(route: Route):
 
 
 def test_each_address_of_the_gateways_own_is_documented():
-    assert set(rows("own address")) == {*OWN, "/", "/admin/"}
+    for_machines = {f"/tiercache/{address.pattern}" for address in urls.urlpatterns}
+    assert set(rows("own address")) == {*OWN, *for_machines, "/", "/admin/"}
 
 
 def test_each_option_of_a_route_is_documented():

@@ -84,8 +84,9 @@ class Command(BaseCommand):
         redis = settings.TIERCACHE_REDIS_URL or _start_valkey(supervisor)
         upstreams = settings.GATEWAY_UPSTREAMS or _start_upstreams(supervisor, options)
         workers = _start_workers(supervisor, listener, redis, upstreams, options)
-        self._report(listener, workers, redis, upstreams, staff)
-        supervisor.watch()
+        with state.told_redis(settings.STATE_DIR, redis):
+            self._report(listener, workers, redis, upstreams, staff)
+            supervisor.watch()
 
     def _report(
         self,
