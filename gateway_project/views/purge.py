@@ -9,7 +9,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
-from django.core.cache import cache
+from asgiref.sync import sync_to_async
+from django.core.cache import DEFAULT_CACHE_ALIAS, cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -22,6 +23,8 @@ from gateway_project.serving.asked import Asked
 from gateway_project.serving.places import address_tag, upstream_tag
 from gateway_project.serving.responses import read_body
 from tiercache.http import targets
+from tiercache.operations import auditing
+from tiercache.operations.auditing import Actor
 
 if TYPE_CHECKING:
     from tiercache.backend import TieredCache
@@ -31,6 +34,9 @@ LARGEST: Final = 256 * 1024
 
 MOST: Final = 1000
 """Urls, and tags, that one request may name."""
+
+MOST_SHOWN: Final = 20
+"""Names that the audit has of one request."""
 
 ALLOWED: Final = (
     'allowed is {"urls": [...], "tags": [...], "soft": true or false}, with at least one url or tag'
@@ -46,7 +52,7 @@ async def purge(request: HttpRequest) -> HttpResponse:
 
     Hard, it is gone; soft, it is stale, and served while it is loaded anew where it may be.
     """
-    await _authorised(request)
+    caller = await _authorised(request)
     wanted = _members(await read_body(request, LARGEST))
     urls, names = _texts(wanted, "urls"), _texts(wanted, "tags")
     if not urls and not names:
@@ -61,15 +67,31 @@ async def purge(request: HttpRequest) -> HttpResponse:
     for name, tag in dict.fromkeys(tags):
         is_known = await tiers.aevict_tags(tag, soft=soft)
         told["purged" if is_known else "unknown"].append(name)
+    actor = Actor(f"API key {caller.prefix}")
+    kind = "soft purge" if soft else "purge"
+    await sync_to_async(auditing.note)(
+        DEFAULT_CACHE_ALIAS,
+        f"{kind}: {_shown([*urls, *names])}",
+        actor,
+        "API",
+        removed=len(told["purged"]),
+    )
     return JsonResponse({"soft": soft, **told})
 
 
-async def _authorised(request: HttpRequest) -> None:
+def _shown(names: list[str]) -> str:
+    """Return the names as the audit has them: not all, where there are many."""
+    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+    return ", ".join(names[:MOST_SHOWN]) + more
+
+
+async def _authorised(request: HttpRequest) -> keys.Caller:
     caller = await keys.identify(Asked.from_request(request).fields)
     if caller is None:
         raise credentials.no_key()
     if not caller.may_purge:
         raise ProblemError(HTTPStatus.FORBIDDEN, "This key may not purge.")
+    return caller
 
 
 def _members(body: bytes) -> Mapping[str, Any]:

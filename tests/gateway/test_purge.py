@@ -11,6 +11,7 @@ import pytest
 from tests.coherence.nodes import caught_up, pair_settings, settled
 from tests.gateway.origin import Answer, Origin, Request
 from tests.support.waiting import aeventually
+from tiercache.models import Eviction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,3 +267,13 @@ async def test_it_takes_post_alone(gateway, method: str):
 
     assert (response.status_code, response.headers["Allow"]) == (405, "POST")
     assert response.headers["Content-Type"] == PROBLEM
+
+
+async def test_who_has_purged_what_is_in_the_audit(purge):
+    answer = await purge({"tags": ["shop"], "urls": ["/api/v1/items/1"], "soft": True})
+    assert answer.status_code == 200
+    row = await Eviction.objects.alatest("id")
+    assert (row.origin, row.cache, row.tier) == ("API", "default", "all")
+    assert row.selection == "soft purge: /api/v1/items/1, shop"
+    assert row.actor.startswith("API key ")
+    assert row.removed == len(answer.json()["purged"])

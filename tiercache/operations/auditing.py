@@ -71,6 +71,26 @@ class Record:
     audited: bool | str
 
 
+def note(cache: str, selection: str, actor: Actor, origin: Origin, *, removed: int) -> bool | str:
+    """Record an eviction that the site's own code has carried out, from both tiers.
+
+    A row, a line in the log, `signals.evicted`. Nobody has been asked to confirm it.
+
+    Args:
+        selection: what was evicted, in words.
+        removed: how many keys, or tags that were known.
+
+    Returns:
+        True, or why there is no row.
+    """
+    record = begin(cache, selection, "all", actor, origin)
+    _update(record, removed=removed)
+    facts = record.facts | {"removed": removed, "dropped": None, "confirmed": (), "silent": ()}
+    _log(logging.INFO, facts)
+    signals.evicted.send_robust(TieredCache, **facts)
+    return record.audited
+
+
 def begin(
     cache: str,
     selection: str,
