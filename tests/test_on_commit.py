@@ -432,7 +432,9 @@ def test_a_value_that_cannot_be_added_to(cache: Any) -> None:
 def test_two_aliases_of_one_store_see_the_same(make_caches: Any, valkey: Any) -> None:
     """The transaction's changes are the keys', whichever alias they were made by."""
     conf = settings_for("tiered", valkey.url)
-    made = make_caches(one={**conf, "TIMEOUT": 5, "OPTIONS": {"ON_COMMIT": True}}, two=conf)
+    made = make_caches(
+        one={**conf, "TIMEOUT": 5, "OPTIONS": {**conf["OPTIONS"], "ON_COMMIT": True}}, two=conf
+    )
     made["two"].set("key", [1])
     assert made["two"].get("key") == [1]
     with transaction.atomic():

@@ -49,6 +49,8 @@ VALID = [
     ("JITTER", 0.1, "jitter", 0.1),
     ("LEASE", 5, "lease", 5.0),
     ("LOAD_RETRY", 0.5, "load_retry", 0.5),
+    ("REPORT", 30, "report", 30.0),
+    ("REPORT", None, "report", math.inf),
     ("ON_COMMIT", True, "on_commit", "default"),
     ("ON_COMMIT", False, "on_commit", None),
     ("ON_COMMIT", "other", "on_commit", "other"),
@@ -78,6 +80,7 @@ INVALID = [
     *(("JITTER", value, ["from 0 to below 1"]) for value in (-0.1, 1, 1.5, "0.1", None, True)),
     *(("LEASE", value, ["seconds", "above 0"]) for value in (*NOT_SECONDS, None)),
     *(("LOAD_RETRY", value, ["seconds", "above 0"]) for value in (*NOT_SECONDS, None)),
+    *(("REPORT", value, ["seconds", "above 0", "None"]) for value in NOT_SECONDS),
     *(("ON_COMMIT", value, ["True", "False", "alias"]) for value in ("", None, 1, ["default"])),
 ]
 

@@ -55,13 +55,21 @@ class Answering:
         """
         question = parse(data)
         if question is None:
-            logger.debug("tiercache.question.ignored: %r", data[:200])
+            logger.debug(
+                "tiercache.question.ignored: %r",
+                data[:200],
+                extra={"event": "tiercache.question.ignored"},
+            )
             return []
         try:
             answer = _as_text(self.answer(question))
         except Exception:
             # Whatever it was, the subscription must not be lost for it.
-            logger.exception("tiercache.question.failed: %s", question.kind)
+            logger.exception(
+                "tiercache.question.failed: %s",
+                question.kind,
+                extra={"event": "tiercache.question.failed"},
+            )
             return []
         key = question.reply_key
         return [("RPUSH", key, answer), ("PEXPIRE", key, ANSWERED_FOR)]

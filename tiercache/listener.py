@@ -181,7 +181,11 @@ class Listener:
             try:
                 early += self._said_before_reply(connection)
             except ResponseError as exc:
-                logger.debug("tiercache.questions.refused: %s", exc)
+                logger.debug(
+                    "tiercache.questions.refused: %s",
+                    exc,
+                    extra={"event": "tiercache.questions.refused"},
+                )
         return early
 
     def _said_before_reply(self, connection: Any) -> list[Any]:
@@ -212,7 +216,9 @@ class Listener:
         except ResponseError as exc:
             if not self._answers_due:
                 raise
-            logger.debug("tiercache.answer.refused: %s", exc)
+            logger.debug(
+                "tiercache.answer.refused: %s", exc, extra={"event": "tiercache.answer.refused"}
+            )
             reply = None
         if not isinstance(reply, dict | list):
             # The reply to an answer; all else comes as a mapping, or is pushed.

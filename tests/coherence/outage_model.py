@@ -71,6 +71,9 @@ class Ear:
     joined, lost, heard = Backplane.joined, Backplane.lost, Backplane.heard
     _distrust = Backplane._distrust
 
+    def _tell(self, state: str) -> None:
+        """Nobody is told."""
+
     def __init__(self, node: OutageNode) -> None:
         self.hears = self.connected = False
         self._memory, self._keep, self._changed = node.memory, node._is_own, node._set_shelves
@@ -207,7 +210,7 @@ class OutageTask:
     def _hear(self, world: OutageWorld) -> None:
         failed = isinstance(self.outcome, RedisAway)
         if failed and not self.heals:
-            world.nodes[self.node]._failed(self.waiting, self.outcome)
+            world.nodes[self.node]._failed(self.waiting, 0, self.outcome)
             self.stage = "go_on"
             return
         if not self.heals:
