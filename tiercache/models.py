@@ -56,7 +56,8 @@ class Eviction(models.Model):
         """How Django's admin calls them, in which order it lists them, and the rights there are."""
 
         verbose_name = _("eviction")
-        verbose_name_plural = _("evictions")
+        # What the admin's index and sidebar call it: they lead to the overview of caches.
+        verbose_name_plural = _("caches")
         ordering = ("-at", "-id")
         default_permissions = ()
         permissions = (

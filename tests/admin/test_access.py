@@ -120,3 +120,18 @@ def test_the_json_leaves_top_keys_out_for_those_who_may_not_see_keys(
     with_keys = operator("view_stats", "view_keys").get(BASE + "stats.json?alias=default").json()
     assert without["top"]["keys"] == []
     assert with_keys["top"]["keys"]
+
+
+def test_the_words_of_errors_are_for_those_who_may_see_keys(cache: Any, operator: Any) -> None:
+    """They may name one."""
+
+    def load() -> None:
+        raise KeyError("user:ACME:secret")
+
+    with pytest.raises(KeyError):
+        cache.get_or_set("key", load)
+    for address in ("c/default/", "stats.json?alias=default"):
+        with_keys = operator("view_stats", "view_keys").get(BASE + address).text
+        without = operator("view_stats").get(BASE + address).text
+        assert "user:ACME:secret" in with_keys
+        assert "user:ACME:secret" not in without

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from django.http import HttpRequest
+
+from ..reports.cluster import Top, View
 
 APP: Final = "tiercache"
 
@@ -39,3 +41,17 @@ def rights_of(request: HttpRequest) -> Rights:
     return Rights(
         **{right.name: request.user.has_perm(f"{APP}.{right.name}") for right in fields(Rights)}
     )
+
+
+def seen(view: View, rights: Rights) -> View:
+    """Return a view without what these rights do not show.
+
+    Keys, and the words of errors, which may name some, are for those who may see keys.
+    """
+    if rights.view_keys:
+        return view
+    nodes = tuple(
+        replace(node, errors=tuple(mishap._replace(text="") for mishap in node.errors))
+        for node in view.nodes
+    )
+    return replace(view, top=Top(), nodes=nodes)

@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "eviction",
-                "verbose_name_plural": "evictions",
+                "verbose_name_plural": "caches",
                 "ordering": ("-at", "-id"),
                 "permissions": (
                     ("view_stats", "Can see the figures of caches"),

@@ -14,6 +14,7 @@ from ...operations import overview, sentences
 from ...operations.formatting import NOTHING
 from ...reports.cluster import HITS, Mishap, Node, View, Window
 from .. import charts
+from ..access import seen
 from ..differences import Difference, differences
 from ..visit import Visit
 from .overview import card_of
@@ -66,7 +67,7 @@ class Shown:
 
 def show(visit: Visit) -> HttpResponse:
     """Show one cache; the charts go over the span that the query names."""
-    view = overview.view(visit.cache)
+    view = seen(overview.view(visit.cache), visit.rights)
     asked = visit.request.GET.get("window", _DEFAULT_WINDOW)
     known = asked in charts.WINDOW_LABELS
     window = asked if known else _DEFAULT_WINDOW

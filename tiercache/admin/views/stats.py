@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.http import HttpResponse, JsonResponse
 
 from ... import aliases
 from ...operations import documents, overview
-from ...reports.cluster import Top, View
+from ..access import seen
 from ..visit import Visit
 
 
 def show(visit: Visit) -> HttpResponse:
     """Answer with the cache that `alias` names, or with all, over `window` or over all spans.
 
-    The most requested keys are for those who may see keys.
+    Keys, and the words of errors, which may name some, are for those who may see keys.
     """
     query = visit.request.GET
     alias, window = query.get("alias"), query.get("window")
@@ -26,14 +24,10 @@ def show(visit: Visit) -> HttpResponse:
         overview.views() if alias is None else [overview.view(aliases.tiered(alias, "The admin"))]
     )
     try:
-        told = [documents.document(_seen(view, visit), window) for view in views]
+        told = [documents.document(seen(view, visit.rights), window) for view in views]
     except ValueError as exc:
         return _refused(400, str(exc))
     return JsonResponse({"caches": told} if alias is None else told[0])
-
-
-def _seen(view: View, visit: Visit) -> View:
-    return view if visit.rights.view_keys else replace(view, top=Top())
 
 
 def _refused(code: int, text: str) -> JsonResponse:
