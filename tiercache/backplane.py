@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from . import questions, scripts, signals
+from . import notices, questions, scripts
 from .deadline import bounded
 from .flights import Traffic
 from .keys import LEASE, TAG, literal_head
@@ -19,8 +18,6 @@ from .memory import MemoryTier
 from .messages import Post, channel
 from .meter import Meter
 from .primary import Primary
-
-logger = logging.getLogger("tiercache")
 
 
 class Backplane:
@@ -142,26 +139,15 @@ class Backplane:
         self._changed()
         self._traffic.bells.ring(None)
         self._tell("joined")
-        logger.info(
-            "tiercache.backplane.joined: %s",
-            self._store,
-            extra={"event": "tiercache.backplane.joined", "store": self._store},
-        )
 
     def lost(self) -> None:
         """Trust memory no more: changes may be missed."""
         self._distrust()
-        if self._closed:
-            return
-        self._tell("lost")
-        logger.warning(
-            "tiercache.backplane.lost: %s; memory is not read until it is back",
-            self._store,
-            extra={"event": "tiercache.backplane.lost", "store": self._store},
-        )
+        if not self._closed:
+            self._tell("lost")
 
     def _tell(self, state: str) -> None:
-        signals.tell(signals.backplane_changed, Backplane, store=self._store, state=state)
+        notices.backplane_changed(Backplane, self._store, state)
 
     def _distrust(self) -> None:
         if self.connected:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import math
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import keeper, signals
+from . import keeper, notices
 from .answering import Answering
 from .codec import Codec
 from .drivers import adrive, drive
@@ -22,15 +21,13 @@ from .flights import Traffic
 from .flows import Flows, Habits
 from .healing import heal
 from .health import Health, State
-from .keys import is_internal
 from .memory import MemoryTier
 from .messages import Post
 from .meter import Meter
 from .options import Options
 from .passage import Passage
-from .portrait import Portrait, Situation
+from .portrait import Situation
 from .questions import Question
-from .reporter import Reporter
 from .reports.history import History
 from .reports.mishaps import described
 from .reports.report import Report
@@ -38,6 +35,7 @@ from .runner import Runner
 from .sampling import Sampler
 from .stats import COUNTED, Calls, Stats
 from .steps import Flow, Release, Step
+from .telling import Telling
 
 if TYPE_CHECKING:
     from .backplane import Backplane
@@ -49,9 +47,6 @@ ROUND = 30
 
 LEAST_SWEPT = 256
 """Entries that each step of the sweep looks at, at the least."""
-
-MOST_REPORTED = 32
-"""Kinds of undecodable values that are logged, once each."""
 
 _visits = 0
 
@@ -148,9 +143,9 @@ class Node:
         self.passage.begin(self.health, self.meter, Runner(self.run, self.arun, self.traffic.loads))
         self._lock = threading.Lock()
         self._trust_lock = threading.Lock()
-        self._reported: set[str] = set()
+        self._undecodables = notices.Undecodables(self.name)
         self._backplane: Backplane | None = None
-        self._reporter: Reporter | None = None
+        self._telling: Telling | None = None
         self._ready = False
         self._set_shelves()
 
@@ -245,8 +240,7 @@ class Node:
                 self._connect(self._pool())
             if _visits:
                 return
-            reports = self._pool is not None and self.options.report < math.inf
-            self._reporter = self._make_reporter(reports=reports)
+            self._telling = self._make_telling()
             keeper.keeper.look_after(self)
             self._ready = True
         if self._backplane is not None:
@@ -325,24 +319,15 @@ class Node:
         if self.health.probe_due(self.clock()):
             flow = heal(self.health, self.memory, f"tiercache:probe:{self.id}", self._subscribe)
             drive(flow, self._ask, self.options.time_budget)
-        if self._reporter is not None:
-            self._tell(self._reporter)
+        if self._telling is not None:
+            self._telling.turn()
         due = self.health.next_probe()
         return None if due is None else max(due - self.clock(), 0.0)
 
-    def _tell(self, reporter: Reporter) -> None:
-        if self.options.report < math.inf:
-            seen = self._sampler.turn(self.clock())
-            reporter.ranking.count(
-                [_named(key) for key in seen if not is_internal(key)], self.clock()
-            )
-        reporter.turn()
-
     def farewell(self) -> None:
         """Report for the last time, so that nobody waits for this process."""
-        if self._reporter is not None:
-            self._sampler.close()
-            self._reporter.farewell()
+        if self._telling is not None:
+            self._telling.farewell()
 
     def _release_abandoned(self) -> None:
         """Give back leases whose holders were cancelled, so that others need not wait for them."""
@@ -367,70 +352,38 @@ class Node:
     def _state_changed(self, state: State) -> None:
         self._state_since = self.clock()
         self._set_shelves()
-        reason = self.health.reason
-        signals.tell(signals.breaker_changed, Node, store=self.name, state=state, reason=reason)
-        event = "tiercache.redis.back" if state == "up" else f"tiercache.redis.{state}"
-        extra: Mapping[str, object] = {
-            "event": event,
-            "store": self.name,
-            "state": state,
-            "reason": reason,
-        }
-        if state == "up":
-            logger.info("tiercache.redis.back: %s answers again", self.name, extra=extra)
-            return
-        logger.warning(
-            "tiercache.redis.%s: %s (%s); memory alone answers what it cannot",
-            state,
-            self.name,
-            reason,
-            extra=extra,
-        )
-        keeper.wake()
+        notices.redis_changed(Node, self.name, state, self.health.reason)
+        if state != "up":
+            keeper.wake()
 
     def _report_undecodable(self, key: str, error: Undecodable) -> None:
         self.meter.note("undecodable", described(error), self.clock())
-        kind = type(error.__cause__).__name__
-        if kind in self._reported or len(self._reported) >= MOST_REPORTED:
-            return
-        self._reported.add(kind)
-        logger.warning(
-            "tiercache.undecodable: %r of %s is a miss: %s; further ones like it are counted only",
-            key,
-            self.name,
-            error,
-            extra={"event": "tiercache.undecodable", "store": self.name, "kind": kind},
-        )
+        self._undecodables.tell(key, error)
 
     # What is told of it
 
     def report(self) -> tuple[Report, History]:
         """Return the node's own report as of now, and what it knows of its past."""
-        reporter = self._reporter or self._make_reporter(reports=False)
-        return reporter.report(), reporter.history
+        return (self._telling or self._make_telling()).report()
 
     @property
     def visits(self) -> bool:
         """Whether this process is none of the store's nodes: it neither listens nor reports."""
         return not self._ready and _visits > 0
 
-    def _make_reporter(self, *, reports: bool) -> Reporter:
-        portrait = Portrait(
+    def _make_telling(self) -> Telling:
+        return Telling(
             id=self.id,
             scope=self.scope,
             options=self.options,
             memory=self.memory,
             meter=self.meter,
             calls=self._calls,
+            sampler=self._sampler,
             situation=self._situation,
-        )
-        return Reporter(
-            subject=portrait,
-            ask=self._carry_out if reports else None,
-            post=self._post if reports else None,
-            lag=self.meter.lag,
             clock=self.clock,
-            wall=time.time,
+            ask=None if self._pool is None else self._carry_out,
+            post=self._post,
         )
 
     def _situation(self) -> Situation:
@@ -445,8 +398,8 @@ class Node:
         )
 
     def _echoed(self) -> None:
-        if self._reporter is not None:
-            self._reporter.heard()
+        if self._telling is not None:
+            self._telling.heard()
 
     def close(self) -> None:
         """Drop everything and close what is idle; the node is not used any more."""
@@ -465,8 +418,3 @@ class Node:
         self._begin()
         self.health.journal.namespaces = journal.namespaces
         self.health.journal.complete = journal.complete
-
-
-def _named(full: str) -> str:
-    """Return the key in a full key, where Django's own key function made it."""
-    return full.split(":", 2)[-1]

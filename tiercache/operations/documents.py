@@ -76,7 +76,7 @@ def of_node(node: Node) -> dict[str, Any]:
     """Return what a node says of itself."""
     plain = {
         name: dict(value) if isinstance(value, Mapping) else value
-        for name in node.__slots__
+        for name in node.__dataclass_fields__
         if name not in _OWN
         for value in (getattr(node, name),)
     }

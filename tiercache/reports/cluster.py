@@ -17,6 +17,7 @@ __all__ = [
     "WINDOWS",
     "Mishap",
     "Node",
+    "Process",
     "Server",
     "Top",
     "View",
@@ -119,25 +120,21 @@ class Top:
     seconds: float = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One process with its memory tier.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What one process with its memory tier tells of itself; times are the server's Unix time.
 
     Attributes:
         id: among the nodes of its store.
         host, pid: where it runs.
-        started: when, in seconds of the server's Unix time.
-        seen: seconds since it last reported.
-        here: whether it is the process that shows this.
-        ended: whether it said that it ends; `gone` as well if it has not reported in time.
+        started: when, in seconds.
+        ended: whether it said that it ends.
         versions: of "tiercache", "python", "django", "redis-py".
         entries, bytes, max_entries, max_bytes, policy: its memory tier.
         state, reason, state_since: as in `Stats.state`; the kind of the failure, and since when.
         backplane, backplane_since, joins: as in `Stats.backplane`; how often it has joined.
         journaled: keys that wait to be removed from Redis.
         errors: the last things that went wrong, the latest first.
-        totals: counts since its start.
-        recent: counts of the last 15 minutes, or since its start.
         settings: its options by name, as text, without secrets.
     """
 
@@ -145,10 +142,7 @@ class Node:
     host: str
     pid: int
     started: float
-    seen: float
-    here: bool
     ended: bool
-    gone: bool
     versions: Mapping[str, str]
     entries: int
     bytes: int
@@ -163,9 +157,26 @@ class Node:
     joins: int
     journaled: int
     errors: tuple[Mishap, ...]
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node(Process):
+    """One process, as a cache's page shows it.
+
+    Attributes:
+        seen: seconds since it last reported.
+        here: whether it is the process that shows this.
+        gone: whether it has not reported in time, and did not say that it ends.
+        totals: counts since its start.
+        recent: counts of the last 15 minutes, or since its start.
+    """
+
+    seen: float
+    here: bool
+    gone: bool
     totals: Window
     recent: Window
-    settings: Mapping[str, str]
 
     @property
     def up_for(self) -> float:

@@ -7,11 +7,10 @@ what is no report is none.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .cluster import Node, Top, Window
+from .cluster import Node, Process, Top, Window
 from .figures import STORE, Sections
 from .mishaps import Mishap
 
@@ -24,45 +23,20 @@ FORGOTTEN: Final = 600
 """Seconds after its last report after which a node is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a node tells of itself; times are seconds of the server's Unix time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Process):
+    """What a node tells of itself and of all its store's caches.
 
     Attributes:
-        id, host, pid, started, versions, entries, bytes, max_entries, max_bytes, policy, state,
-            reason, state_since, backplane, backplane_since, joins, journaled, settings: as in
-            `cluster.Node`.
-        at: when it was made.
+        at: when it was made, in seconds of the server's Unix time.
         interval: seconds between two of its reports.
-        ended: whether the node ends.
-        errors: the last things that went wrong, the latest first.
         totals: counts since its start.
         recent, recent_seconds: counts of the last quarter of an hour, and how much of it there is.
         top: what was asked for most.
     """
 
-    id: str
-    host: str
-    pid: int
-    started: float
     at: float
     interval: float
-    ended: bool
-    versions: Mapping[str, str]
-    entries: int
-    bytes: int
-    max_entries: int
-    max_bytes: int
-    policy: str
-    state: str
-    reason: str
-    state_since: float
-    backplane: str
-    backplane_since: float
-    joins: int
-    journaled: int
-    settings: Mapping[str, str]
-    errors: tuple[Mishap, ...]
     totals: Sections
     recent: Sections
     recent_seconds: float
@@ -76,7 +50,7 @@ class Report:
             calls, store = sections.get(alias, {}), sections.get(STORE, {})
             return Window(self.at, seconds, calls, store)
 
-        same = {name: getattr(self, name) for name in _SAME}
+        same = {name: getattr(self, name) for name in Process.__dataclass_fields__}
         return Node(
             **same,
             seen=seen,
@@ -87,12 +61,7 @@ class Report:
         )
 
 
-_WINDOWS: Final = ("totals", "recent")
 _FIELDS: Final = tuple(Report.__dataclass_fields__)
-_SAME: Final = tuple(
-    name for name in Node.__dataclass_fields__ if name in _FIELDS and name not in _WINDOWS
-)
-
 _NUMBERS: Final = ("started", "at", "interval", "state_since", "backplane_since", "recent_seconds")
 _COUNTS: Final = ("pid", "entries", "bytes", "max_entries", "max_bytes", "joins", "journaled")
 _TEXTS: Final = ("id", "host", "policy", "state", "reason", "backplane")
