@@ -146,6 +146,21 @@ def test_the_thread_ends(keeper: Keeper) -> None:
     assert not thread.is_alive()
 
 
+def test_the_end_waits_for_few_whose_server_hangs(keeper: Keeper) -> None:
+    """However many stores a process uses."""
+
+    class Slow(Tended):
+        def farewell(self) -> None:
+            time.sleep(module.FAREWELLS * 0.6)
+
+    slow = [Slow() for _ in range(8)]
+    for each in slow:
+        keeper.look_after(each)
+    began = time.monotonic()
+    keeper.end()
+    assert time.monotonic() - began < 2 * module.FAREWELLS
+
+
 def test_an_end_before_a_beginning_is_quiet() -> None:
     """A process that used no cache ends like any other."""
     Keeper().end()

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis.exceptions import ResponseError
 
 from tiercache.exceptions import RedisAway
 from tiercache.messages import Post
-from tiercache.reporter import REFUSED, Reporter
+from tiercache.reporter import MOST_STEPS, REFUSED, Reporter
 from tiercache.reports.figures import histogram
 from tiercache.reports.histogram import Histogram, quantile
+from tiercache.reports.history import SMALL, History, summed_sections
 from tiercache.reports.report import read
+from tiercache.reports.top import Ranking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNIX = 1_000_000_000.0
+
+
+@pytest.fixture
+def hurried_threads() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 class Subject:
@@ -143,10 +159,41 @@ def test_an_outage_is_made_up_for_in_parts(
         wait(reporter, now, 15.0)
     server.answer = well
     sent: list[int] = []
-    for _ in range(4):
+    for _ in range(100 // MOST_STEPS + 2):
         wait(reporter, now)
+        assert len(server.last[2]) <= MOST_STEPS
         sent += [count for each in server.last[2] for count in each.values()]
     assert sum(sent) == 100
+
+
+def test_the_history_can_be_read_while_the_node_counts(hurried_threads: None) -> None:
+    history = History({})
+
+    def count() -> None:
+        for number in range(4000):
+            history.count({f"cache{number}": {"sets": 1}}, UNIX + 15 * (number % 40))
+
+    with ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(count)
+        while not counting.done():
+            summed_sections(history.steps(SMALL), SMALL, UNIX, 900.0)
+        counting.result()
+    assert len(history.steps(SMALL)) == 40
+
+
+def test_what_is_asked_for_most_can_be_read_while_it_is_counted(hurried_threads: None) -> None:
+    ranking = Ranking()
+
+    def count() -> None:
+        for number in range(4000):
+            ranking.count([f"key{number}"], float(number))
+
+    with ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(count)
+        while not counting.done():
+            ranking.top(0.0, 100)
+        counting.result()
+    assert ranking.top(4000.0, 100).sampled > 0
 
 
 def test_the_time_is_the_servers(reporter: Reporter, server: Server, now: list[float]) -> None:

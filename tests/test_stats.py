@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.cache import caches
 
+from tiercache import sources
 from tiercache.exceptions import RedisAway
 from tiercache.memory import REASONS
 from tiercache.stats import COUNTED, Calls, Stats
@@ -127,6 +128,21 @@ def test_bare_counters_lose_nothing() -> None:
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(work, range(THREADS)))
     assert calls.memory_hits == calls.misses == THREADS * 20_000
+
+
+def test_what_nobody_answered_is_never_seen_as_a_miss(
+    make_cache: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the misses that are shown would shrink, which Prometheus takes for a new beginning."""
+    cache = make_cache("away")
+    seen: list[dict[str, int]] = []
+    # Called in the midst of counting, where another thread might take a snapshot as well.
+    monkeypatch.setattr(sources, "watching", True)
+    monkeypatch.setattr(sources, "note", lambda *_: seen.append(cache._binding.calls.figures()))
+    cache.get("nothing")
+    cache.get_many(["nothing", "neither"])
+    assert [figures["misses"] for figures in seen] == [1, 3]
+    assert [figures.get("unanswered") for figures in seen] == [1, 3]
 
 
 @pytest.mark.usefixtures("_switching")

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 import weakref
-from typing import Protocol
+from typing import Final, Protocol
 
 logger = logging.getLogger("tiercache")
 
@@ -20,6 +20,9 @@ LONGEST_NAP = 1.0
 
 JOIN = 1.0
 """Seconds that the end of the process waits for the thread at the most."""
+
+FAREWELLS: Final = 1.0
+"""Seconds after which nobody is bidden farewell any more: where servers hang, each takes long."""
 
 
 class Tended(Protocol):
@@ -74,7 +77,10 @@ class Keeper:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(JOIN)
+        over = time.monotonic() + FAREWELLS
         for tended in self._everyone():
+            if time.monotonic() > over:
+                return
             try:
                 tended.farewell()
             except Exception:

@@ -17,7 +17,7 @@ from .messages import Post
 from .meter import Meter
 from .reports.mishaps import described
 from .runner import Runner
-from .steps import Ask, Step
+from .steps import Ask, Scan, Step
 
 if TYPE_CHECKING:
     from .aremote import AsyncRemote
@@ -137,7 +137,8 @@ class Passage:
 
     def _succeeded(self, step: Step, began: int) -> None:
         taken = perf_counter_ns() - began
-        self.health.succeeded(step)
+        if not _is_look(step):
+            self.health.succeeded(step)
         self.meter.served(step, taken)
         if telemetry.hooks:
             self._trace(step, taken)
@@ -145,12 +146,14 @@ class Passage:
     def _failed(self, step: Step, began: int, error: Exception) -> None:
         if telemetry.hooks:
             self._trace(step, perf_counter_ns() - began, error)
-        if isinstance(step, Ask) and not step.changes:
-            # An operator's look, by a budget of its own: it proves nothing for the site's calls.
+        if _is_look(step):
             return
         if isinstance(error, RedisAway):
             self.meter.failed(error.kind, described(error), self.clock())
-            self.health.failed(step, error)
+            if not (isinstance(step, Scan) and error.kind == "auth"):
+                # A user who may not use SCAN may read and write all the same; and a pattern that
+                # is journaled could never be made good.
+                self.health.failed(step, error)
 
     def _trace(self, step: Step, taken: int, error: Exception | None = None) -> None:
         if isinstance(step, Ask):
@@ -186,3 +189,8 @@ class Passage:
                     del self._aremotes[other]
                 self._aremotes[loop] = remote
         return remote
+
+
+def _is_look(step: Step) -> bool:
+    """Tell an operator's look, by a budget of its own: it proves nothing for the site's calls."""
+    return isinstance(step, Ask) and not step.changes

@@ -23,11 +23,17 @@ What fits is said by one of `CHOICES`; "holds" takes keys alone.
 CHOICES: Final = ("keys", "glob", "tag")
 """Full keys, a glob of full keys, the full key of a tag."""
 
-LONGEST: Final = 256 * 1024
+LONGEST: Final = 1024 * 1024
 """Bytes of a question; a longer one is not answered."""
 
 MOST_KEYS: Final = 1000
 """Keys that one question names."""
+
+MOST_BYTES: Final = 128 * 1024
+"""Bytes of these keys together: as JSON, each may become six."""
+
+LONGEST_GLOB: Final = 10_000
+"""Characters of a glob of full keys: it is tried on all of them by the thread that hears."""
 
 MOST_SHOWN: Final = 200
 """Keys that one question "holds" names."""
@@ -76,9 +82,10 @@ class Question(NamedTuple):
         """The key of the list that answers are put into."""
         return REPLIES + self.id
 
-    def said(self) -> str:
-        """Return the question as it is published."""
-        return json.dumps([self.id, self.kind, self.details])
+    def said(self) -> bytes:
+        """Return the question as it is published, with keys that are no text in it as they are."""
+        said = json.dumps([self.id, self.kind, self.details], ensure_ascii=False)
+        return said.encode(errors="surrogatepass")
 
     def trouble(self) -> str:
         """Say why nobody can answer it, "" if one can."""
@@ -130,10 +137,18 @@ def _choice_trouble(kind: str, details: Mapping[str, Any]) -> str:
         allowed = "keys" if kind == "holds" else f"one of {', '.join(CHOICES)}"
         return f"{kind!r} is asked with {', '.join(given) or 'nothing'}; allowed: {allowed}"
     if given != ["keys"]:
-        return "" if isinstance(details[given[0]], str) else f"{given[0]} is no text"
+        return _text_trouble(given[0], details[given[0]])
     keys, most = details["keys"], MOST_SHOWN if kind == "holds" else MOST_KEYS
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         return "keys is no list of texts"
     if len(keys) > most:
         return f"{kind!r} is asked about {len(keys)} keys; allowed: at most {most} at once"
+    return ""
+
+
+def _text_trouble(name: str, text: object) -> str:
+    if not isinstance(text, str):
+        return f"{name} is no text"
+    if name == "glob" and len(text) > LONGEST_GLOB:
+        return f"the glob has {len(text):,} characters; allowed: at most {LONGEST_GLOB:,}"
     return ""

@@ -37,8 +37,11 @@ RECENT: Final = 900.0
 KEPT_TOTALS: Final = 30 * 86400
 """Seconds for which Redis keeps what was counted in all, since the last report."""
 
-MOST_STEPS: Final = 60
-"""Steps of the history that one report tells; further ones, after an outage, wait for the next."""
+MOST_STEPS: Final = 8
+"""Steps of the history that one report tells; further ones, after an outage, wait for the next.
+
+Each takes the server 1 or 2 ms, and after an outage all nodes have many at once.
+"""
 
 REFUSED: Final = 60.0
 """Seconds after which a report is tried again that the server did not take."""
@@ -66,7 +69,7 @@ class Subject(Protocol):
 
 
 class Reporter:
-    """Reports of one node. Not thread-safe, but for `heard`.
+    """Reports of one node. One thread lets it count and send; `report` and `heard` are for all.
 
     Args:
         subject: the node.
@@ -107,10 +110,6 @@ class Reporter:
     def unix(self, moment: float) -> float:
         """Turn a reading of the node's clock into the server's Unix time."""
         return moment + self._offset
-
-    def due(self) -> float:
-        """Return in how many seconds the next report is due."""
-        return max(self._due - self._clock(), 0.0)
 
     def turn(self) -> None:
         """Count, and report, if it is time."""

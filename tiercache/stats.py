@@ -83,6 +83,8 @@ class Calls:
     def figures(self) -> Figures:
         """Return what has been counted, but for what has not occurred."""
         counts = {name: getattr(self, name) for name in COUNTED}
+        # Their difference is shown as a count that only grows: both as of one moment.
+        counts["misses"], counts["unanswered"] = self.misses, self.unanswered
         return {name: count for name, count in counts.items() if count} | self.load.figures("load")
 
 

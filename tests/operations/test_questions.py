@@ -9,6 +9,7 @@ import pytest
 
 from tiercache.questions import (
     LONGEST,
+    LONGEST_GLOB,
     MOST_KEYS,
     MOST_SHOWN,
     Question,
@@ -36,7 +37,7 @@ def said(*parts: Any) -> bytes:
 )
 def test_a_question_is_read_as_it_was_said(kind: str, details: Any):
     question = Question.make(kind, details)
-    assert parse(question.said().encode()) == question
+    assert parse(question.said()) == question
 
 
 def test_no_two_questions_have_their_answers_in_one_place():
@@ -65,7 +66,8 @@ def test_no_two_questions_have_their_answers_in_one_place():
         said(ID, "drop", {"keys": ["a"] * (MOST_KEYS + 1)}),
         said(ID, "holds", {"glob": "*"}),
         said(ID, "holds", {"keys": ["a"] * (MOST_SHOWN + 1)}),
-        said(ID, "drop", {"glob": "x" * LONGEST}),
+        said(ID, "drop", {"tag": "x" * LONGEST}),
+        said(ID, "drop", {"glob": "x" * (LONGEST_GLOB + 1)}),
     ],
 )
 def test_what_is_no_question_is_not_read(data: bytes):

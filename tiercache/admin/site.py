@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ else:
     _ModelAdmin = admin.ModelAdmin
 
 _Urls = list[URLResolver | URLPattern]
+_NUMBER = re.compile(r"[0-9]{1,19}")
 
 
 class EvictionAdmin(_ModelAdmin):
@@ -65,7 +67,19 @@ class EvictionAdmin(_ModelAdmin):
         extra_context: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> HttpResponse:
         """Lead to the page of one eviction."""
-        if object_id.isdecimal():
+        return self._leads_to_row(object_id)
+
+    def history_view(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        object_id: str,
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> HttpResponse:
+        """Lead to the page of one eviction: the admin's own would show it to whoever sees keys."""
+        return self._leads_to_row(object_id)
+
+    def _leads_to_row(self, object_id: str) -> HttpResponse:
+        if _NUMBER.fullmatch(object_id):
             return self._leads_to("outcome", int(object_id))
         return self._leads_to("audit")
 

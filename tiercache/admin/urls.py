@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
+from django.db import connections
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse_lazy
 from django.views.decorators.http import require_http_methods
@@ -57,4 +58,6 @@ def _served(
     answer.login_url = reverse_lazy(  # type: ignore[attr-defined]
         "admin:login", current_app=site.name
     )
+    # An eviction is not undone when a request fails afterwards; nor must be its row in the audit.
+    answer._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
     return site.admin_view(require_http_methods(methods)(answer))

@@ -265,9 +265,7 @@ class Tiers:
     def _count_alone(self, away: RedisAway, found: int, missing: int) -> None:
         """Count look-ups that memory alone has answered."""
         self._count("memory", found)
-        self._count("miss", missing)
-        if away.kind != "alone":
-            self._calls.unanswered += missing
+        self._count("miss", missing, lost=0 if away.kind == "alone" else missing)
 
     def _deadline(self, since: float, life: float | None) -> float:
         if life is None:
@@ -280,15 +278,22 @@ class Tiers:
         times: int = 1,
         left: float | None = None,
         error: BaseException | None = None,
+        lost: int = 0,
     ) -> None:
-        """Count look-ups; `left` as in `Sight`, `error` as in `sources.Seen`."""
+        """Count look-ups; `left` as in `Sight`, `error` as in `sources.Seen`.
+
+        Args:
+            lost: how many of the misses Redis was not asked for, or did not answer.
+        """
         # Each is an attribute of its own to be raised without a lock (see `Calls`).
         if tier == "memory":
             self._calls.memory_hits += times
         elif tier == "redis":
             self._calls.redis_hits += times
         elif tier == "miss":
+            # With no call in between, nobody sees the one without the other (see `Calls`).
             self._calls.misses += times
+            self._calls.unanswered += lost
         elif tier == "stale":
             self._calls.stale_hits += times
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
@@ -15,8 +15,12 @@ from tiercache.questions import Question, read_answer
 
 from .handles import node_of, send
 
-MOST_ANSWERS = 1000
+MOST_ANSWERS: Final = 1000
 """Answers that are fetched at once."""
+
+FIRST_PAUSE: Final = 0.0005
+LONGEST_PAUSE: Final = 0.016
+"""Seconds between two looks for answers, at first and at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +100,23 @@ def _published(cache: TieredCache, question: Question) -> int:
 def _collected(
     cache: TieredCache, question: Question, asked: int, until: float
 ) -> Iterator[dict[str, Any]]:
-    """Yield answers as they come."""
-    key, came = question.reply_key, 0
+    """Yield answers as they come.
+
+    By looking again and again: to block (BLPOP) would keep a connection from the site's own calls,
+    which may have no other.
+    """
+    came, pause = 0, FIRST_PAUSE
     while came < asked and (left := until - time.monotonic()) > 0:
-        # A blocking command must be over before the connection's deadline is.
-        wait = max(left, 0.001)
-        first, others = send(cache, ("BLPOP", key, wait), ("LPOP", key, MOST_ANSWERS), within=wait)
-        popped = [_checked("BLPOP", first)[1]] if first is not None else []
-        for text in [*popped, *(_checked("LPOP", others) or [])]:
+        (reply,) = send(cache, ("LPOP", question.reply_key, MOST_ANSWERS))
+        texts = _checked("LPOP", reply) or []
+        for text in texts:
             came += 1
             answer = read_answer(question.kind, text)
             if answer is not None:
                 yield answer
+        if not texts:
+            time.sleep(min(pause, left))
+            pause = min(pause * 2, LONGEST_PAUSE)
 
 
 def _checked(command: str, reply: Any) -> Any:

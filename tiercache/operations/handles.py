@@ -35,14 +35,11 @@ def budget_of(cache: TieredCache) -> float:
     return cache._binding.options.time_budget
 
 
-def send(
-    cache: TieredCache, *commands: tuple[Any, ...], within: float = 0.0, changes: bool = False
-) -> list[Any]:
+def send(cache: TieredCache, *commands: tuple[Any, ...], changes: bool = False) -> list[Any]:
     """Send commands at once and return their replies; those that were refused are errors.
 
     Args:
         commands: each a command's words.
-        within: seconds that the server may take in answering, beyond the cache's time budget.
         changes: whether they may change anything.
 
     Raises:
@@ -53,7 +50,7 @@ def send(
         replies: list[Any] = yield Ask(commands, changes)
         return replies
 
-    return node_of(cache).run(flow(), budget_of(cache) + within)
+    return node_of(cache).run(flow(), budget_of(cache))
 
 
 def glob_of(cache: TieredCache, pattern: str, version: int | None) -> str:

@@ -21,6 +21,7 @@ from .looking import Look, look, number
 from .names import Names, held_name, text_of
 from .rows import Row, described, from_memory
 from .searching import Found, walk
+from .selecting import LONGEST_GLOB
 
 if TYPE_CHECKING:
     from tiercache.backend import TieredCache
@@ -30,9 +31,6 @@ __all__ = ["Listing", "Row", "page"]
 
 MOST_ROWS: Final = 100
 """Rows of one page, at the most that may be asked for."""
-
-LONGEST: Final = 1000
-"""Characters of a glob: the server tries it on every key. A longer text names a key alone."""
 
 WAIT: Final = 0.1
 """Seconds that nodes have to say which of a page's keys they hold."""
@@ -108,15 +106,15 @@ class Search(NamedTuple):
     @property
     def walks(self) -> bool:
         """Whether keys can be found by a glob."""
-        return self.names.readable and len(self.q) <= LONGEST
+        return self.names.readable and len(self.q) <= LONGEST_GLOB
 
     @property
     def why_no_walk(self) -> str:
         """Why they cannot, "" if they can."""
-        if len(self.q) <= LONGEST:
+        if len(self.q) <= LONGEST_GLOB:
             return self.names.reason
         text = _("A glob has %(most)d characters at most: this was taken for a key.")
-        return text % {"most": LONGEST}
+        return text % {"most": LONGEST_GLOB}
 
     @property
     def exact(self) -> tuple[bytes, ...]:

@@ -64,8 +64,7 @@ def view(cache: TieredCache, *, past: bool = True, limit: float = LONGEST) -> Vi
     node, alias = cache._node, cache._binding.alias or ""
     own, history = node.report()
     news = _ask(node, past=past, limit=limit)
-    own_steps = {length: history.steps(length) for length in (SMALL, LARGE)}
-    steps = own_steps if news.steps is None else news.steps
+    steps = news.steps or {length: history.steps(length) for length in (SMALL, LARGE)}
     hour = windows(steps[SMALL], alias, SMALL, news.at or own.at)
     day = windows(steps[LARGE], alias, LARGE, news.at or own.at)
     reports = [own, *(report for report, _ in news.reports if report.id != own.id)]
@@ -140,6 +139,7 @@ def _gather(places: Places, *, past: bool) -> Flow[Told]:
         for (length, number), reply in zip(wanted, replies[len(seen) :], strict=True):
             steps[length][number] = counts(reply)
     totals = counts(sums)
+    since = totals.get(STORE, {}).pop("since", at)
     server = yield from told()
     return Told(
         at=at,
@@ -147,7 +147,7 @@ def _gather(places: Places, *, past: bool) -> Flow[Told]:
         reports=_reports(seen, replies),
         steps=steps if totals else None,
         totals=totals or None,
-        since=next((float(value) for name, value in pairs(sums) if name == b"since"), at),
+        since=since,
         server=server,
     )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from tiercache.backend import TieredCache
 from tiercache.exceptions import CannotEnumerate, TierCacheError
 from tiercache.keys import is_internal, matcher, namespace
-from tiercache.questions import MOST_KEYS
+from tiercache.questions import MOST_BYTES, MOST_KEYS
 
 from .handles import EVERYTHING, alias_of, glob_of, namespace_of
 
@@ -18,6 +18,9 @@ Kind: TypeAlias = Literal["keys", "pattern", "tag", "version", "everything"]
 
 MOST_NAMED: Final = 20
 """Keys that the text of a selection names."""
+
+LONGEST_GLOB: Final = 1000
+"""Characters of a glob: the server tries it on every key."""
 
 LONGEST_NAME: Final = 300
 """Characters of a key or pattern in that text."""
@@ -68,9 +71,13 @@ class Selection:
     def of_names(
         cls, cache: TieredCache, names: Iterable[str], version: int | None = None
     ) -> Selection:
-        """Select keys as the code names them; a text from a terminal may hold any bytes."""
-        made = (cache.make_key(name, version) for name in names)
-        return cls(keys=tuple(str(full).encode(errors="surrogateescape") for full in made))
+        """Select keys as the code names them; a text from a terminal may hold any bytes.
+
+        Raises:
+            BadSelection: the cache's key function takes one of them for no key.
+        """
+        made = [_named(cache, name, lambda name: cache.make_key(name, version)) for name in names]
+        return cls(keys=tuple(full.encode(errors="surrogateescape") for full in made))
 
     @property
     def kind(self) -> Kind:
@@ -106,11 +113,13 @@ class Selection:
 
         Raises:
             BadSelection: a key is another's, or tiercache's own; or the cache's key function
-                leaves no pattern to find keys by.
+                leaves no pattern to find keys by, or does not take the tag.
         """
         if self.kind == "keys":
             self._refuse_others_keys(cache)
-        elif self.kind != "tag":
+        elif self.kind == "tag":
+            self.full_tag(cache)
+        else:
             self.glob(cache)
 
     def glob(self, cache: TieredCache) -> str:
@@ -130,8 +139,12 @@ class Selection:
             ) from exc
 
     def full_tag(self, cache: TieredCache) -> str:
-        """Return the full key of the tag."""
-        return cache._tag(self.tag or "", self.version)
+        """Return the full key of the tag.
+
+        Raises:
+            BadSelection: the cache's key function does not take it.
+        """
+        return _named(cache, self.tag or "", lambda tag: cache._tag(tag, self.version))
 
     def details(self, cache: TieredCache) -> Iterator[dict[str, Any]]:
         """Yield what nodes are asked with, in as many questions as it takes."""
@@ -140,9 +153,8 @@ class Selection:
         elif self.kind != "keys":
             yield {"glob": self.glob(cache)}
         else:
-            names = [key.decode(errors="surrogateescape") for key in self.keys]
-            for start in range(0, len(names), MOST_KEYS):
-                yield {"keys": names[start : start + MOST_KEYS]}
+            for keys in _parts(self.keys):
+                yield {"keys": [key.decode(errors="surrogateescape") for key in keys]}
 
     def _given(self) -> list[Kind]:
         given: list[Kind] = []
@@ -174,6 +186,30 @@ class Selection:
                 )
 
 
+def _named(cache: TieredCache, name: str, make: Callable[[str], object]) -> str:
+    try:
+        return str(make(name))
+    except Exception as exc:
+        # The site's own code, given a text that may be none of its keys.
+        raise BadSelection(
+            f"the key function of cache {alias_of(cache)!r} does not take {name!a}: "
+            f"{type(exc).__name__}: {exc}"
+        ) from exc
+
+
+def _parts(keys: tuple[bytes, ...]) -> Iterator[list[bytes]]:
+    """Yield keys in parts that one question can name."""
+    part: list[bytes] = []
+    size = 0
+    for key in keys:
+        size += len(key)
+        if part and (len(part) == MOST_KEYS or size > MOST_BYTES):
+            yield part
+            part, size = [], len(key)
+        part.append(key)
+    yield part
+
+
 def shown_key(raw: bytes) -> str:
     """Return a full key as one line of text: hexadecimal digits where it is none, cut if long."""
     try:
@@ -193,6 +229,10 @@ def _refuse_unfit(name: str, text: str | None) -> None:
         return
     if not text:
         raise BadSelection(f"the {name} is empty; allowed: a text")
+    if name == "pattern" and len(text) > LONGEST_GLOB:
+        raise BadSelection(
+            f"the pattern has {len(text):,} characters; allowed: at most {LONGEST_GLOB:,}"
+        )
     try:
         text.encode()
     except UnicodeEncodeError as exc:

@@ -6,6 +6,7 @@ is one count for each bucket, named "load.57". Counts are kept by section: an al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
@@ -16,6 +17,9 @@ STORE: Final = ""
 """The section of what the caches of one store share; no alias is empty."""
 
 _BETWEEN: Final = "|"
+
+# Whoever may write to the server may have put anything there, and so may another version.
+_BUCKET: Final = re.compile(r"[0-9]{1,3}")
 
 
 def difference(after: Sections, before: Sections) -> Sections:
@@ -67,8 +71,7 @@ def by_section(flattened: Mapping[str, int]) -> Sections:
 
 
 def histogram(figures: Mapping[str, int], name: str) -> dict[int, int]:
-    """Return the counts of a histogram, by bucket."""
+    """Return the counts of a histogram, by bucket; what is named like them and is none is not."""
     head = f"{name}."
-    return {
-        int(key.removeprefix(head)): count for key, count in figures.items() if key.startswith(head)
-    }
+    buckets = ((key.removeprefix(head), n) for key, n in figures.items() if key.startswith(head))
+    return {int(bucket): n for bucket, n in buckets if _BUCKET.fullmatch(bucket)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,7 +21,7 @@ KEPT: Final = {SMALL: 3600, LARGE: 86400}
 
 
 class History:
-    """One node's own history, and what of it has not been told yet. Not thread-safe.
+    """One node's own history, and what of it has not been told yet. Thread-safe.
 
     Steps are numbered by the time at which they begin, divided by their length, so those of all
     nodes of a server are the same.
@@ -30,28 +31,32 @@ class History:
         self._last = before
         self._steps: dict[int, dict[int, Sections]] = {SMALL: {}, LARGE: {}}
         self._untold: dict[int, Sections] = {}
+        self._lock = threading.Lock()
 
     def count(self, total: Sections, now: float) -> None:
         """Note what has been counted in all, at a time of the server's clock."""
-        grown = difference(total, self._last)
-        self._last = total
-        if not grown:
-            return
-        for length, steps in self._steps.items():
-            add(steps.setdefault(int(now // length), {}), grown)
-        add(self._untold.setdefault(int(now // SMALL), {}), grown)
-        self._forget(now)
+        with self._lock:
+            grown = difference(total, self._last)
+            self._last = total
+            if not grown:
+                return
+            for length, steps in self._steps.items():
+                add(steps.setdefault(int(now // length), {}), grown)
+            add(self._untold.setdefault(int(now // SMALL), {}), grown)
+            self._forget(now)
 
     def take_untold(self, most: int) -> dict[int, Sections]:
         """Return small steps that have not been taken yet, the oldest first, by number."""
-        taken = dict(sorted(self._untold.items())[:most])
-        for number in taken:
-            del self._untold[number]
-        return taken
+        with self._lock:
+            taken = dict(sorted(self._untold.items())[:most])
+            for number in taken:
+                del self._untold[number]
+            return taken
 
     def steps(self, length: int) -> dict[int, Sections]:
-        """Return the steps of one length, by number."""
-        return self._steps[length]
+        """Return the steps of one length, by number: a snapshot."""
+        with self._lock:
+            return {number: total_of((step,)) for number, step in self._steps[length].items()}
 
     def _forget(self, now: float) -> None:
         oldest = int((now - KEPT[SMALL]) // SMALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Final
@@ -45,32 +46,35 @@ def namespace_of(key: str) -> str:
 
 
 class Ranking:
-    """Counts sampled keys and their namespaces. Not thread-safe: one thread counts and asks."""
+    """Counts sampled keys and their namespaces. Thread-safe."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._slots: deque[tuple[float, Counter[str], Counter[str]]] = deque(maxlen=SLOTS)
 
     def count(self, keys: Iterable[str], now: float) -> None:
         """Count keys that were asked for at about this time of the clock."""
-        if not self._slots or now >= self._slots[-1][0] + SLOT:
-            self._slots.append((now, Counter(), Counter()))
-        _, by_key, by_namespace = self._slots[-1]
-        for key in keys:
-            by_namespace[namespace_of(key)] += 1
-            if not key.startswith(SECRET):
-                by_key[key] += 1
-        for counter in (by_key, by_namespace):
-            if len(counter) > MOST:
-                for name, _ in counter.most_common()[MOST // 2 :]:
-                    del counter[name]
+        with self._lock:
+            if not self._slots or now >= self._slots[-1][0] + SLOT:
+                self._slots.append((now, Counter(), Counter()))
+            _, by_key, by_namespace = self._slots[-1]
+            for key in keys:
+                by_namespace[namespace_of(key)] += 1
+                if not key.startswith(SECRET):
+                    by_key[key] += 1
+            for counter in (by_key, by_namespace):
+                if len(counter) > MOST:
+                    for name, _ in counter.most_common()[MOST // 2 :]:
+                        del counter[name]
 
     def top(self, now: float, one_in: int) -> Top:
         """Return what was asked for most; `one_in` says of how many hits one was looked at."""
-        slots = [slot for slot in self._slots if now < slot[0] + SLOT * SLOTS]
         by_key, by_namespace = Counter[str](), Counter[str]()
-        for _, keys, namespaces in slots:
-            by_key.update(keys)
-            by_namespace.update(namespaces)
+        with self._lock:
+            slots = [slot for slot in self._slots if now < slot[0] + SLOT * SLOTS]
+            for _, keys, namespaces in slots:
+                by_key.update(keys)
+                by_namespace.update(namespaces)
         sampled = by_namespace.total()
         return Top(
             keys=_shares(by_key, sampled),
