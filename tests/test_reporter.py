@@ -69,7 +69,8 @@ class Server:
     @property
     def last(self) -> tuple[int, dict[str, Any], list[dict[str, int]]]:
         """The sequence number, the report and the counts of the last command."""
-        _, _, count, *rest = self.commands[-1]
+        scripts = [command for command in self.commands if command[0] == "EVALSHA"]
+        _, _, count, *rest = scripts[-1]
         arguments = rest[count:]
         return arguments[3], json.loads(arguments[4]), [json.loads(each) for each in arguments[9:]]
 

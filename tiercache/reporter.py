@@ -43,6 +43,9 @@ MOST_STEPS: Final = 8
 Each takes the server 1 or 2 ms, and after an outage all nodes have many at once.
 """
 
+ENDED: Final = 60
+"""Seconds for which a node is told of that has ended."""
+
 REFUSED: Final = 60.0
 """Seconds after which a report is tried again that the server did not take."""
 
@@ -163,8 +166,13 @@ class Reporter:
             self._under_way = self.history.take_untold(MOST_STEPS)
         self._beat = sent = self._clock()
         command = self._command(written(self.report(ended=ended)), self._under_way)
+        commands = [command]
+        if ended:
+            # It has been told that it ended; nobody needs to see that for long.
+            own = self._places.report(self._subject.id)
+            commands.append(("PEXPIRE", own, ENDED * 1000))
         try:
-            (reply,) = ask(Ask((command,), changes=True))
+            reply, *_ = ask(Ask(tuple(commands), changes=True))
         except RedisAway:
             # It may have arrived: the same steps are sent again under the same number.
             self._beat = None

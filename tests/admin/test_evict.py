@@ -73,8 +73,25 @@ def test_a_tag_is_evicted(chief: Any, cache: Any) -> None:
 def test_a_version_is_evicted(chief: Any, cache: Any) -> None:
     cache.set("k", 1, version=2)
     cache.set("k", 1)
-    evict(chief, what="version", version="2")
+    confirm(chief, preview(chief, what="version", version="2"), typed="default")
     assert (cache.get("k", version=2), cache.get("k")) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "sweeping", [{"what": "version", "version": "1"}, {"what": "pattern", "pattern": "**"}]
+)
+def test_what_takes_all_there_is_is_for_who_may_clear(
+    operator: Any, cache: Any, sweeping: dict[str, str]
+) -> None:
+    """And it asks for the alias, as to clear the cache does."""
+    cache.set("k", 1)
+    assert preview(operator("evict"), **sweeping).status_code in (400, 403)
+    chief = operator("evict", "clear")
+    previewed = preview(chief, **sweeping)
+    assert confirm(chief, previewed).status_code == 400
+    assert cache.get("k") == 1
+    assert confirm(chief, previewed, typed="default").status_code == 302
+    assert cache.get("k") is None
 
 
 def test_memory_alone_keeps_what_redis_has(chief: Any, cache: Any, valkey: Valkey) -> None:

@@ -28,7 +28,8 @@ def evict(operator: Any, **said: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "said", [{"what": "pattern", "pattern": "a*"}, {"what": "version", "version": "1"}]
+    "said",
+    [{"what": "pattern", "pattern": "a*"}, {"what": "version", "version": "1", "typed": "default"}],
 )
 def test_an_eviction_that_needs_scan_without_the_right_does_not_cut_redis_off(
     said: dict[str, str],

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from django.test import override_settings
 
 from tests.support.caches import settings_for
 from tests.support.neighbours import Neighbour
 from tests.support.waiting import eventually
 from tiercache.exceptions import LoadTimeout
 from tiercache.node import visiting
-from tiercache.operations.overview import view, views
+from tiercache.operations.overview import unusable, view, views
+from tiercache.operations.sentences import status
 from tiercache.reports import report as reports
 from tiercache.reports.places import Places
 
@@ -297,3 +299,49 @@ def test_secrets_are_not_shown(make_caches: Any, valkey: Any) -> None:
 
 def test_a_report_is_late_after_three_intervals() -> None:
     assert reports.LATE == 3
+
+
+def test_a_cache_that_cannot_be_made_hides_no_other(make_caches: Any, valkey: Any) -> None:
+    """It is named, with the reason."""
+    conf = settings_for("tiered", valkey.url)
+    make_caches(default=conf)
+    wrong = {**conf, "OPTIONS": {**conf["OPTIONS"], "MAX_ENTRIES": 7}}
+    with override_settings(CACHES={"default": conf, "wrong": wrong}):
+        assert [shown.alias for shown in views()] == ["default"]
+        assert "MAX_ENTRIES" in unusable()["wrong"]
+        said = status(views(), unusable())
+        assert said.level == "bad"
+        assert "Cache wrong cannot be used" in said.text
+
+
+def test_a_store_is_asked_once_for_all_its_aliases(make_caches: Any, valkey: Any) -> None:
+    conf = settings_for("tiered", valkey.url)
+    made = make_caches(default=conf, **{f"a{n}": {**conf, "KEY_PREFIX": f"a{n}"} for n in range(9)})
+    before = valkey.calls()["zrange"]
+    assert len(views()) == len(made)
+    assert valkey.calls()["zrange"] == before + 1
+
+
+def test_a_node_that_has_ended_is_soon_forgotten(reporting: Any, neighbours: Any, valkey: Any):
+    cache = reporting()
+    (neighbour,) = neighbours(1)
+    eventually(lambda: neighbour.pid in nodes(cache))
+    report = Places(cache._node.scope).report(neighbour.id)
+    assert valkey.client.pttl(report) > 500_000
+    neighbour.close()
+    assert 0 < valkey.client.pttl(report) <= 60_000
+
+
+def test_nobody_is_gone_because_redis_takes_no_reports(
+    own_valkey: Any, make_caches: Any, neighbours: Any
+) -> None:
+    server = own_valkey()
+    options = {"REPORT": 0.1}
+    cache = make_caches(default=settings_for("tiered", server.url, OPTIONS=options))["default"]
+    (neighbour,) = neighbours(1)
+    eventually(lambda: neighbour.pid in nodes(cache))
+    server.configure(maxmemory=1, maxmemory_policy="noeviction")
+    cache.set("key", 1)
+    eventually(lambda: cache.stats().state == "read-only")
+    eventually(lambda: nodes(cache)[neighbour.pid].seen > 2)
+    assert not nodes(cache)[neighbour.pid].gone

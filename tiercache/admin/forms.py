@@ -22,6 +22,9 @@ WHATS: Final = {
 }
 """The ways to say what is to be evicted."""
 
+SWEEPING: Final = ("version", "everything")
+"""Those that take all there is: for who may clear a cache."""
+
 TIERS: Final = {
     "all": _("Redis and the memory of every node"),
     "memory": _("Memory alone: Redis keeps what it has"),
@@ -64,10 +67,11 @@ class EvictForm(forms.Form):
     ) -> None:
         super().__init__(data, initial={"what": "keys", "tier": "all"} | (initial or {}))
         self._cache = cache
+        self._may_clear = rights.clear
         self._addresses = data.getlist("k") if data is not None else []
         self.selection: Selection | None = None
         if not rights.clear:
-            allowed = [(name, label) for name, label in WHATS.items() if name != "everything"]
+            allowed = [(name, label) for name, label in WHATS.items() if name not in SWEEPING]
             self.fields["what"].choices = allowed  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
@@ -77,6 +81,8 @@ class EvictForm(forms.Form):
             try:
                 self.selection = self._selected(said)
                 self.selection.check(self._cache)
+                if self.selection.sweeps and not self._may_clear:
+                    self.add_error("pattern", _("Every key fits it; you may not clear the cache."))
             except (BadSelection, BadAddress) as exc:
                 self.add_error(None, str(exc))
         return said

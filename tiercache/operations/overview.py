@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.cache import InvalidCacheBackendError
+from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import ResponseError
 
 from tiercache.aliases import ours, tiered
@@ -32,23 +34,42 @@ LONGEST = 1.0
 """Seconds that a view takes at the most because of Redis."""
 
 LEAST = 0.05
-"""Seconds that each view may take because of Redis, whatever those before it took."""
+"""Seconds that each store may take because of Redis, whatever those before it took."""
+
+UNUSABLE = (InvalidCacheBackendError, ImproperlyConfigured)
+"""What a cache raises whose settings cannot be, or contradict another's on the same store."""
 
 
 def views(*, past: bool = True) -> list[View]:
     """Return a view of each cache of the settings, in their order; see `view`.
 
-    All of them together take no longer than `LONGEST` because of Redis, and `LEAST` for each.
+    All of them together take no longer than `LONGEST` because of Redis, and `LEAST` for each store,
+    which is asked once. A cache that cannot be made is left out (`unusable` names it).
     """
     end = time.monotonic() + LONGEST
-    return [
-        view(
-            tiered(alias, "the overview"),
-            past=past,
-            limit=max(end - time.monotonic(), LEAST),
-        )
-        for alias in ours()
-    ]
+    news: dict[str, Told] = {}
+    found = []
+    for alias in ours():
+        try:
+            cache = tiered(alias, "the overview")
+        except UNUSABLE:
+            continue
+        node = cache._node
+        if node.id not in news:
+            news[node.id] = _ask(node, past=past, limit=max(end - time.monotonic(), LEAST))
+        found.append(_view(cache, news[node.id], past=past))
+    return found
+
+
+def unusable() -> dict[str, str]:
+    """Return why caches of the settings cannot be made, by alias; most often there is none."""
+    found = {}
+    for alias in ours():
+        try:
+            tiered(alias, "the overview")
+        except UNUSABLE as exc:
+            found[alias] = str(exc)
+    return found
 
 
 def view(cache: TieredCache, *, past: bool = True, limit: float = LONGEST) -> View:
@@ -61,9 +82,12 @@ def view(cache: TieredCache, *, past: bool = True, limit: float = LONGEST) -> Vi
         past: whether to read the history; without, windows and steps are empty.
         limit: seconds that it takes at the most because of Redis.
     """
+    return _view(cache, _ask(cache._node, past=past, limit=limit), past=past)
+
+
+def _view(cache: TieredCache, news: Told, *, past: bool) -> View:
     node, alias = cache._node, cache._binding.alias or ""
     own, history = node.report()
-    news = _ask(node, past=past, limit=limit)
     steps = news.steps or {length: history.steps(length) for length in (SMALL, LARGE)}
     hour = windows(steps[SMALL], alias, SMALL, news.at or own.at)
     day = windows(steps[LARGE], alias, LARGE, news.at or own.at)
@@ -163,8 +187,10 @@ def _reports(seen: Mapping[str, float], replies: list[Any]) -> tuple[tuple[Repor
 
 def _nodes(node: StoreNode, own: Report, told: Told, alias: str) -> tuple[Node, ...]:
     """Return the nodes, this process first unless it is only passing by, then by their start."""
+    # While Redis takes no writes nobody can report, and nobody is gone for that.
+    excused = own.at - own.state_since if own.state == "read-only" else 0.0
     others = [
-        report.node(alias, seen=ago, here=False)
+        report.node(alias, seen=ago, here=False, excused=excused)
         for report, ago in sorted(told.reports, key=lambda each: each[0].started)
         if report.id != own.id
     ]

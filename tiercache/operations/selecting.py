@@ -85,6 +85,11 @@ class Selection:
         return self._given()[0]
 
     @property
+    def sweeps(self) -> bool:
+        """Whether it is as good as everything: all, a version, or a glob that all keys fit."""
+        return self.everything or self.kind == "version" or not (self.pattern or "key").strip("*")
+
+    @property
     def shown(self) -> str:
         """What it is, in one line; the same in every language, since it is kept."""
         within = "" if self.version is None else f" in version {self.version}"

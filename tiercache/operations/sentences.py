@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from django.utils.translation import gettext, gettext_lazy
@@ -45,11 +46,21 @@ class Status:
     text: str
 
 
-def status(views: Sequence[View]) -> Status:
-    """Return how it is with these caches: "All good: 2 caches, 4 nodes, Redis up."."""
-    if not views:
+def status(views: Sequence[View], unusable: Mapping[str, str] = MappingProxyType({})) -> Status:
+    """Return how it is with these caches: "All good: 2 caches, 4 nodes, Redis up.".
+
+    Args:
+        views: the caches.
+        unusable: why others cannot be made, by alias.
+    """
+    if not (views or unusable):
         return Status("warning", gettext("No cache in CACHES uses tiercache."))
-    bad = [redis_away(view) for view in views if is_away(view)]
+    bad = [
+        gettext("Cache %(alias)s cannot be used: %(why)s.")
+        % {"alias": alias, "why": why.rstrip(".")}
+        for alias, why in unusable.items()
+    ]
+    bad += [redis_away(view) for view in views if is_away(view)]
     concerns = [text for view in views if not is_away(view) for text in warnings(view)]
     if bad or concerns:
         # Caches that share a store share its troubles.
@@ -64,6 +75,11 @@ def is_away(view: View) -> bool:
 
 def redis_away(view: View) -> str:
     """Return what it means that Redis is away: since when, why, and who answers meanwhile."""
+    if view.away_since is None and view.reason == "timeout":
+        # The site's own calls may be answered all the same: a look takes more, and has less time.
+        return gettext(
+            "Redis of %(alias)s did not answer this look in time: figures are this process's own."
+        ) % {"alias": view.alias}
     waiting = sum(node.journaled for node in view.nodes)
     facts = {
         "alias": view.alias,

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tiercache.exceptions import RedisAway
 from tiercache.reports.cluster import Server
 from tiercache.steps import Flow
 
-from .looking import Look, look, number
+from .looking import Look, number
 
 if TYPE_CHECKING:
-    from tiercache.backend import TieredCache
+    pass
 
 # One command for each: servers before Redis 7 take one section at a time.
 SECTIONS: Final = ("server", "memory", "stats", "clients", "replication")
 COMMANDS: Final = (*(("INFO", section) for section in SECTIONS), ("DBSIZE",))
-
-
-def ask_server(cache: TieredCache) -> Server | None:
-    """Ask the server of a cache about itself; None where there is none, or it does not answer."""
-    try:
-        return look(cache, told())
-    except RedisAway:
-        return None
 
 
 def told() -> Flow[Server]:

@@ -42,8 +42,11 @@ class Report(Process):
     recent_seconds: float
     top: Top
 
-    def node(self, alias: str, *, seen: float, here: bool) -> Node:
-        """Return what it says of one cache, `seen` seconds after it was told."""
+    def node(self, alias: str, *, seen: float, here: bool, excused: float = 0.0) -> Node:
+        """Return what it says of one cache, `seen` seconds after it was told.
+
+        For the last `excused` of them nobody could report.
+        """
         age = self.at - self.started
 
         def window(sections: Sections, seconds: float) -> Window:
@@ -55,7 +58,7 @@ class Report(Process):
             **same,
             seen=seen,
             here=here,
-            gone=not self.ended and seen > LATE * self.interval,
+            gone=not self.ended and seen - excused > LATE * self.interval,
             totals=window(self.totals, age),
             recent=window(self.recent, self.recent_seconds),
         )

@@ -15,7 +15,7 @@ from ...models import Eviction
 from ...operations import evicting, tokens
 from ...operations.auditing import Actor
 from ...operations.tokens import TokenError
-from ..forms import EvictForm
+from ..forms import SWEEPING, EvictForm
 from ..visit import Visit
 from . import outcome
 
@@ -27,7 +27,7 @@ def show(visit: Visit) -> HttpResponse:
     post = visit.request.POST
     if visit.request.method != "POST":
         return _asked(visit, EvictForm(visit.cache, visit.rights, initial=_initial(visit.request)))
-    if post.get("what") == "everything" and not visit.rights.clear:
+    if post.get("what") in SWEEPING and not visit.rights.clear:
         raise PermissionDenied
     form = EvictForm(visit.cache, visit.rights, _completed(visit.request))
     if not form.is_valid():
@@ -76,7 +76,7 @@ def _previewed(visit: Visit, form: EvictForm, refused: str = "", code: int = 200
 def _confirmed(visit: Visit, form: EvictForm) -> HttpResponse:
     selection, post = form.selection, visit.request.POST
     assert selection is not None  # noqa: S101 - a valid form has one
-    if selection.everything and post.get("typed", "").strip() != visit.alias:
+    if selection.sweeps and post.get("typed", "").strip() != visit.alias:
         text = _("Nothing was evicted: type %(alias)s to confirm that all of it is to go.")
         return _previewed(visit, form, text % {"alias": visit.alias}, code=400)
     try:

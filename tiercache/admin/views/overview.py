@@ -55,7 +55,7 @@ def show(visit: Visit) -> HttpResponse:
         "overview",
         _("Caches"),
         page="overview",
-        status=sentences.status(views),
+        status=sentences.status(views, overview.unusable()),
         cards=[card_of(view) for view in views],
     )
 
