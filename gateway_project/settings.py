@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
+    "django.contrib.sessions",
     "django.contrib.staticfiles",
     "tiercache",
     "gateway_project",
@@ -75,7 +76,8 @@ CACHES: dict[str, dict[str, Any]] = {
     }
 }
 TIERCACHE_METRICS_TOKEN = environment.text("TIERCACHE_METRICS_TOKEN") or None
-SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+# In the database as well, so that operators stay signed in while Redis is away.
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("DJANGO_SECURE_COOKIES")
 
 GATEWAY_UPSTREAMS = environment.servers("GATEWAY_UPSTREAMS")

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.test import override_settings
 
-from tests.support import django_suite, servers
+from tests.support import browser, django_suite, servers
 from tests.support.caches import TIERS, Face, settings_for, wait_until_joined
 from tests.support.proxy import Proxy
 
@@ -142,5 +142,9 @@ def face(cache: Any, make_face: Callable[[Any], Face]) -> Face:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if settings.DJANGO_SUITE is None and "CI" not in os.environ:
+    if "CI" in os.environ:
+        return
+    if settings.DJANGO_SUITE is None:
         terminalreporter.write_line(django_suite.LEFT_OUT)
+    if browser.path() is None:
+        terminalreporter.write_line(browser.LEFT_OUT)

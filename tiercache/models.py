@@ -70,3 +70,8 @@ class Eviction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cache}: {self.selection}"
+
+    @property
+    def is_tag(self) -> bool:
+        """Whether a tag was evicted: then `removed` counts the tag, and no keys one by one."""
+        return self.selection.startswith("tag ")

@@ -43,6 +43,12 @@ def test_it_says_who_what_how_many_and_whence(chief: Any) -> None:
     assert "ann page default pattern a* Redis and memory 12 – 4 of 4" in page  # noqa: RUF001
 
 
+def test_a_tag_has_the_number_of_keys_that_was_announced(chief: Any) -> None:
+    written(selection="tag news", removed=1, previewed=18)
+    page = text_of_page(chief.get(AUDIT))
+    assert "tag news Redis and memory about 18 – 4 of 4" in page  # noqa: RUF001
+
+
 @pytest.mark.parametrize("query", [{"actor": "bo"}, {"cache": "default", "actor": "BOB"}])
 def test_it_is_filtered_by_who_and_cache(query: dict[str, str], chief: Any) -> None:
     written()

@@ -3,95 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import psutil
 import pytest
 
 from tests.gateway.support import HOST
+from tests.support.gateway import PROJECT, START_SECONDS, STOP_SECONDS, Gateway
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.support.servers import Valkey
 
-PROJECT = Path(__file__).resolve().parents[2]
-OURS = ("DJANGO_", "GATEWAY_", "SAMPLE_", "TIERCACHE_")
-START_SECONDS = 40
-STOP_SECONDS = 20
 SYMBOLS = "/api/v1/symbols"
-
-
-class Gateway:
-    """One run of the command; `output` is all it has said so far."""
-
-    def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
-        self.state = directory / "state"
-        self._log = directory / "output"
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(OURS)}
-        with self._log.open("w") as log:
-            self.process = psutil.Popen(
-                [sys.executable, "manage.py", "gateway", *arguments],
-                cwd=PROJECT,
-                env={**kept, "GATEWAY_STATE_DIR": str(self.state), **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._seen: list[psutil.Process] = []
-
-    @property
-    def output(self) -> str:
-        return self._log.read_text()
-
-    @property
-    def url(self) -> str:
-        return re.search(r"front page +(http://\S+)/", self.output)[1]
-
-    def wait_until_up(self) -> Gateway:
-        eventually(self._is_up, within=START_SECONDS, why="the gateway is up")
-        self._seen = self.processes()
-        return self
-
-    def processes(self) -> list[psutil.Process]:
-        """All processes of this run but the command's own."""
-        return self.process.children(recursive=True)
-
-    def named(self, text: str) -> list[psutil.Process]:
-        """Those of them whose command line has this text."""
-        return [one for one in self.processes() if any(text in part for part in one.cmdline())]
-
-    def end(self, number: signal.Signals) -> int:
-        """Send a signal to the command alone; return its exit status when nothing is left."""
-        self.process.send_signal(number)
-        status = self.process.wait(timeout=STOP_SECONDS)
-        self.wait_until_gone()
-        return status
-
-    def wait_until_gone(self) -> None:
-        _, alive = psutil.wait_procs(self._seen, timeout=STOP_SECONDS)
-        assert not alive
-
-    def clean_up(self) -> None:
-        for one in [*self._seen, self.process]:
-            if one.is_running():
-                one.kill()
-        self.process.wait()
-
-    def _is_up(self) -> bool:
-        assert self.process.poll() is None, self.output
-        return "database" in self.output
 
 
 @pytest.fixture
@@ -136,7 +69,7 @@ def test_one_command_starts_everything_and_leaves_nothing(run: Callable[..., Gat
 
     eventually(every_tier_has_answered, within=20)
 
-    assert len(gateway.named("gateway_project.asgi:application")) == 2
+    assert len(gateway.workers()) == 2
     assert len(gateway.named("gateway_project.upstream.app:create")) == 2
     assert len(gateway.named("valkey-server")) == 1
     assert {
@@ -151,7 +84,7 @@ def test_one_command_starts_everything_and_leaves_nothing(run: Callable[..., Gat
 def test_it_runs_the_same_a_second_time(run: Callable[..., Gateway], valkey: Valkey):
     redis = {"TIERCACHE_REDIS_URL": f"{valkey.url}/0"}
     first = run("--port", "0", "--workers", "1", **redis).wait_until_up()
-    password = re.search(r"staff user +staff, password (\S+) \(shown this once\)", first.output)[1]
+    password = first.password
     key = (first.state / "secret-key").read_text()
     assert first.end(signal.SIGTERM) == 0
 
@@ -171,14 +104,13 @@ def test_commands_beside_it_see_its_workers(run: Callable[..., Gateway]):
     gateway = run("--port", "0", "--workers", "2").wait_until_up()
     kept = gateway.state / "redis-url"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    workers = {one.pid for one in gateway.named("gateway_project.asgi:application")}
-    without = {name: text for name, text in os.environ.items() if not name.startswith(OURS)}
+    workers = {one.pid for one in gateway.workers()}
 
     def seen() -> set[int]:
         done = subprocess.run(
             [sys.executable, "manage.py", "cache_stats", "--json"],
             cwd=PROJECT,
-            env={**without, "GATEWAY_STATE_DIR": str(gateway.state)},
+            env=gateway.environment,
             capture_output=True,
             check=True,
         )
@@ -284,7 +216,7 @@ def test_a_second_interrupt_kills_what_does_not_end(run: Callable[..., Gateway],
     gateway = run(
         "--port", "0", "--workers", "1", TIERCACHE_REDIS_URL=f"{valkey.url}/0"
     ).wait_until_up()
-    worker = gateway.named("gateway_project.asgi:application")[0]
+    worker = gateway.workers()[0]
     worker.suspend()
 
     gateway.process.send_signal(signal.SIGINT)
@@ -296,7 +228,7 @@ def test_a_second_interrupt_kills_what_does_not_end(run: Callable[..., Gateway],
 def test_an_interrupt_while_starting_leaves_nothing(run: Callable[..., Gateway]):
     gateway = run("--port", "0")
     eventually(lambda: gateway.named("gateway_project.stack.valkey"), within=START_SECONDS)
-    gateway._seen = gateway.processes()
+    gateway.remember()
 
     assert gateway.end(signal.SIGINT) == 0
     assert "is up" not in gateway.output

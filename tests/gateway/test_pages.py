@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.sessions.backends.cache import KEY_PREFIX
+from django.contrib.sessions.backends.cached_db import KEY_PREFIX
 from django.core.cache import cache
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FORM_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_the_watchlist_is_kept_in_the_session_and_the_session_in_the_cache(
     gateway: httpx.AsyncClient,
 ):
@@ -28,6 +29,7 @@ async def test_the_watchlist_is_kept_in_the_session_and_the_session_in_the_cache
     assert cache.get(KEY_PREFIX + gateway.cookies["sessionid"])["watchlist"] == ["IBM", "AAPL"]
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_symbol_is_put_on_the_watchlist_once_and_taken_off_at_will(
     gateway: httpx.AsyncClient,
 ):
@@ -66,6 +68,7 @@ async def test_the_watchlist_refuses_other_methods(gateway: httpx.AsyncClient):
     assert (response.status_code, response.headers["Allow"]) == (405, "PUT, DELETE")
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_the_front_pages_forms_change_the_watchlist(gateway: httpx.AsyncClient):
     token = FORM_TOKEN.search((await gateway.get("/")).text)[1]
     form = {"csrfmiddlewaretoken": token, "symbol": "GOOG"}
