@@ -10,6 +10,8 @@ import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.test import override_settings
+from django.utils import translation
+from django.utils.translation import trans_real
 
 from tests.support import browser, django_suite, servers
 from tests.support.caches import TIERS, Face, settings_for, wait_until_joined
@@ -31,6 +33,17 @@ def short_collections() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _translations_are_real() -> None:
+    """Django finds each function of its translations once for each process, real or none.
+
+    If that were first done by a test that switches them off, they would stay off for all others.
+    """
+    assert settings.USE_I18N
+    for name in vars(trans_real):
+        getattr(translation._trans, name)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from django.test import override_settings
 from gateway_project import checks
 from gateway_project.stack import running
 from tests.gateway.routing.support import routes
-from tests.gateway.test_command import OURS, START_SECONDS, STOP_SECONDS, Gateway
+from tests.support.gateway import OURS, START_SECONDS, STOP_SECONDS, Gateway
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from gateway_project.warming.lists import Line
 from gateway_project.warming.planning import Variants, plan
 from gateway_project.warming.running import Outages
 from tests.gateway.origin import Answer, Origin, Request
-from tests.gateway.test_command import OURS, PROJECT, START_SECONDS, STOP_SECONDS
 from tests.gateway.warming.conftest import Warm
+from tests.support.gateway import OURS, PROJECT, START_SECONDS, STOP_SECONDS
 from tests.support.waiting import eventually
 
 MANY = tuple(f"/things/{number}" for number in range(20))
