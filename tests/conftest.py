@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.servers import Valkey
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start be interrupted.
+
+    A shell lets what it starts in the background ignore SIGINT, and that would be inherited.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="module")
