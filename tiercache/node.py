@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import secrets
 import threading
 import time
@@ -26,7 +26,7 @@ from .messages import Post
 from .meter import Meter
 from .options import Options
 from .passage import Passage
-from .portrait import Situation
+from .portrait import Portrait, Situation
 from .questions import Question
 from .reports.history import History
 from .reports.mishaps import described
@@ -39,8 +39,6 @@ from .telling import Telling
 
 if TYPE_CHECKING:
     from .backplane import Backplane
-
-logger = logging.getLogger("tiercache")
 
 ROUND = 30
 """Seconds in which the sweep goes once round the memory tier."""
@@ -372,17 +370,23 @@ class Node:
         return not self._ready and _visits > 0
 
     def _make_telling(self) -> Telling:
-        return Telling(
+        portrait = Portrait(
             id=self.id,
             scope=self.scope,
             options=self.options,
             memory=self.memory,
             meter=self.meter,
             calls=self._calls,
-            sampler=self._sampler,
             situation=self._situation,
+        )
+        reports = self.options.report < math.inf
+        return Telling(
+            portrait,
+            self._sampler,
+            samples=reports,
+            lag=self.meter.lag,
             clock=self.clock,
-            ask=None if self._pool is None else self._carry_out,
+            ask=self._carry_out if reports and self._pool is not None else None,
             post=self._post,
         )
 

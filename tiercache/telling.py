@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from .keys import is_internal
-from .memory import MemoryTier
 from .messages import Post
-from .meter import Meter
-from .options import Options
-from .portrait import Portrait, Situation
+from .portrait import Portrait
 from .reporter import Reporter
+from .reports.histogram import Histogram
 from .reports.history import History
 from .reports.report import Report
 from .sampling import Sampler
-from .stats import Calls
 from .steps import Step
 
 
@@ -25,9 +21,10 @@ class Telling:
     """Samples hits, counts, and reports what is due. Called by the keeper, but for `heard`.
 
     Args:
-        id, scope, options, memory, meter, calls: the node's (see `Portrait`).
+        portrait: what a report says of the node.
         sampler: looks at hits.
-        situation: returns how the node stands with Redis.
+        samples: whether it is to; where nothing is reported, nobody would be told.
+        lag: where the times are counted that messages take.
         clock: the node's clock, in seconds.
         ask: carries a step out; None where nothing is reported.
         post: where the node's messages go, None if it sends none.
@@ -35,39 +32,19 @@ class Telling:
 
     def __init__(
         self,
-        *,
-        id: str,  # noqa: A002 - the node's word for it
-        scope: str,
-        options: Options,
-        memory: MemoryTier,
-        meter: Meter,
-        calls: Mapping[str | None, Calls],
+        portrait: Portrait,
         sampler: Sampler,
-        situation: Callable[[], Situation],
+        *,
+        samples: bool,
+        lag: Histogram,
         clock: Callable[[], float],
         ask: Callable[[Step], Any] | None,
         post: Post | None,
     ) -> None:
         self._clock = clock
         self._sampler = sampler
-        self._samples = options.report < math.inf
-        portrait = Portrait(
-            id=id,
-            scope=scope,
-            options=options,
-            memory=memory,
-            meter=meter,
-            calls=calls,
-            situation=situation,
-        )
-        self._reporter = Reporter(
-            subject=portrait,
-            ask=ask if self._samples else None,
-            post=post,
-            lag=meter.lag,
-            clock=clock,
-            wall=time.time,
-        )
+        self._samples = samples
+        self._reporter = Reporter(portrait, ask, post, lag, clock, time.time)
         self.heard = self._reporter.heard
 
     def turn(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_a_fork_is_a_node_of_its_own_that_has_counted_nothing(reporting: Any) ->
     if pid == 0:
         try:
             caches["default"].get("key")
-            time.sleep(5)
+            signal.pause()  # until it is killed
         finally:
             os._exit(0)
     try:
@@ -345,3 +346,23 @@ def test_nobody_is_gone_because_redis_takes_no_reports(
     eventually(lambda: cache.stats().state == "read-only")
     eventually(lambda: nodes(cache)[neighbour.pid].seen > 2)
     assert not nodes(cache)[neighbour.pid].gone
+
+
+def test_what_is_asked_for_most_is_told_and_how_long_a_hit_takes(reporting: Any) -> None:
+    """Tags' numbers, which are looked up as well, are none of the site's keys."""
+    cache = reporting()
+    cache.set("user:1", [1], tags=["red"])
+
+    def seen() -> Any:
+        for _ in range(100):
+            # From Redis, with a look at the tag's number, and then from memory.
+            cache._node.memory.invalidate(cache.make_key("user:1"))
+            cache.get("user:1")
+            cache.get("user:1")
+        return view(cache).top.sampled > 20
+
+    eventually(seen, within=20)
+    shown = view(cache)
+    assert shown.top.keys == (("user:1", 1.0),)
+    assert shown.top.namespaces == (("user:*", 1.0),)
+    eventually(lambda: view(cache).windows["1m"].quantile("memory", 0.5))
