@@ -411,8 +411,8 @@ def test_late_news_do_not_open_the_strict_shelf() -> None:
     """News told late by a thread that was held up must not undo what came after them."""
     node = Node("redis://nowhere", Options(), pickle_codec(), lambda: None)
     node.health.failed(write("a"), CERTAIN)
-    assert node.strict_shelf.entries is not node.memory.entries
+    assert node.shelves.strict.entries is not node.memory.entries
     # "up" of a recovery before, told only now.
     node._state_changed("up")
     assert node.health.state == "away"
-    assert node.strict_shelf.entries is not node.memory.entries
+    assert node.shelves.strict.entries is not node.memory.entries

@@ -11,8 +11,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.http import HttpResponse
 
 from tests.support.caches import settings_for
+from tiercache.entry import MOLDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 TOLERANCE = 1.05
 
 LIMITS = {
-    "get, text": 72,
-    "get, dict": 126,
-    "get_many of 10": 642,
-    "aget, text": 94,
-    "has_key": 99,
+    "get, text": 52,
+    "get, text, by its full key": 113,
+    "get, dict": 133,
+    "get, response": 231,
+    "get_many of 10": 449,
+    "get_or_set, text": 79,
+    "aget, text": 74,
+    "has_key": 88,
 }
 """Executed instructions, the most of any supported Python."""
 
@@ -48,6 +53,11 @@ def executed(call: Callable[[], Any]) -> int:
     return count
 
 
+def least(call: Callable[[], Any]) -> int:
+    """Count what a hit executes that neither learns a name nor looks for a mold."""
+    return min(executed(call) for _ in range(20))
+
+
 def awaited(call: Callable[[], Any]) -> Callable[[], Any]:
     """Return what runs a coroutine that never waits, without an event loop."""
 
@@ -67,10 +77,16 @@ def calls(make_caches: Any) -> dict[str, Callable[[], Any]]:
     keys = [f"key:{number}" for number in range(10)]
     cache.set_many(dict.fromkeys(keys, "x" * 100))
     cache.set("dict", {"symbol": "AAPL", "days": [1, 2, 3]})
+    cache.set("response", HttpResponse("x" * 5000))
+    while not cache._node.memory.entries[cache.make_key("response")].form & MOLDED:
+        cache.get("response")
     return {
         "get, text": lambda: cache.get("key:1"),
+        "get, text, by its full key": lambda: cache.get("key:1", version=1),
         "get, dict": lambda: cache.get("dict"),
+        "get, response": lambda: cache.get("response"),
         "get_many of 10": lambda: cache.get_many(keys),
+        "get_or_set, text": lambda: cache.get_or_set("key:1", "y"),
         "aget, text": awaited(lambda: cache.aget("key:1")),
         "has_key": lambda: cache.has_key("key:1"),
     }
@@ -80,14 +96,13 @@ def calls(make_caches: Any) -> dict[str, Callable[[], Any]]:
 def test_a_hit_takes_no_more_instructions_than_it_did(
     calls: dict[str, Callable[[], Any]], name: str
 ) -> None:
-    calls[name]()
-    count = executed(calls[name])
+    count = least(calls[name])
     assert count > 10, "nothing was counted"
     assert count <= LIMITS[name] * TOLERANCE
 
 
 def test_more_instructions_are_noticed(calls: dict[str, Callable[[], Any]]) -> None:
     """The count is of what is executed, and the same each time."""
-    once = executed(calls["get, text"])
-    assert executed(calls["get, text"]) == once
-    assert executed(lambda: (calls["get, text"](), calls["get, text"]())) > 1.8 * once
+    once = least(calls["get, text"])
+    assert least(calls["get, text"]) == once
+    assert least(lambda: (calls["get, text"](), calls["get, text"]())) > 1.8 * once

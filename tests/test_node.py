@@ -44,11 +44,11 @@ def test_whoever_sees_the_last_change_decides_what_is_trusted(
     backplane, node._backplane = node._backplane, Interrupted(was=not heard, meanwhile=change)
     node._set_shelves()
     assert done.wait(5)
-    assert (node.shelf.entries is node.memory.entries) is heard
+    assert (node.shelves.loose.entries is node.memory.entries) is heard
     node._backplane = backplane
 
 
 def test_memory_is_looked_into_where_there_is_no_redis(make_caches: Any) -> None:
     """Nothing can be missed there."""
     node = make_caches(default=settings_for("memory", ""))["default"]._node
-    assert node.shelf.entries is node.memory.entries
+    assert node.shelves.loose.entries is node.memory.entries

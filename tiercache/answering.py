@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from .entry import KEPT, SERIALIZED, Entry, end
+from .entry import KEPT, MOLDED, SERIALIZED, Entry, end
 from .keys import is_internal, matcher
 from .memory import MemoryTier
 from .questions import ANSWERED_FOR, Question, parse
@@ -158,7 +158,7 @@ def _described(entry: Entry, now: float) -> dict[str, Any]:
         "left": None if deadline == float("inf") else max(deadline - now, 0.0),
         "grace": 0.0 if until <= deadline else until - max(deadline, now),
         "bytes": entry.size,
-        "form": "serialized" if entry.form & SERIALIZED else "value",
+        "form": "serialized" if entry.form & (SERIALIZED | MOLDED) else "value",
         "tags": dict(_tags(entry)[:MOST_TAGS]),
     }
 

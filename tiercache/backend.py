@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -32,32 +32,38 @@ class TieredCache(Loads, Commands):
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         """Return the value, `default` if there is none; `None` is a value."""
         # Stands here and in `aget`: to call it would cost as much as the hit itself.
-        full = self._full_key(key, version)
-        entry = self._shelf.entries.get(full)
-        if entry is not None and time.monotonic() < entry.deadline:
-            entry.used = True
-            if not (entry.form or sources.watching):
-                self._calls.memory_hits += 1
-                return entry.held
-            value = self._open(entry)
-            if value is not MISSING:
-                return value
-        value = self._run(self._flows.get(self._checked(full)))
+        if version is None and type(key) is str and not sources.watching:
+            entry = self._shelf.names.get(key)
+            if entry is not None and monotonic() < entry.deadline:
+                entry.used = True
+                if not entry.form:
+                    self._calls.memory_hits += 1
+                    return entry.held
+                value = self._open(entry)
+                if value is not MISSING:
+                    return value
+        value = self._held(key, version)
+        if value is MISSING:
+            full = self.make_and_validate_key(key, version)
+            value = self._run(self._flows.get(full))
         return default if value is MISSING else value
 
     async def aget(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         """Return the value, `default` if there is none; `None` is a value."""
-        full = self._full_key(key, version)
-        entry = self._shelf.entries.get(full)
-        if entry is not None and time.monotonic() < entry.deadline:
-            entry.used = True
-            if not (entry.form or sources.watching):
-                self._calls.memory_hits += 1
-                return entry.held
-            value = self._open(entry)
-            if value is not MISSING:
-                return value
-        value = await self._arun(self._flows.get(self._checked(full)))
+        if version is None and type(key) is str and not sources.watching:
+            entry = self._shelf.names.get(key)
+            if entry is not None and monotonic() < entry.deadline:
+                entry.used = True
+                if not entry.form:
+                    self._calls.memory_hits += 1
+                    return entry.held
+                value = self._open(entry)
+                if value is not MISSING:
+                    return value
+        value = self._held(key, version)
+        if value is MISSING:
+            full = self.make_and_validate_key(key, version)
+            value = await self._arun(self._flows.get(full))
         return default if value is MISSING else value
 
     def set(  # type: ignore[override]

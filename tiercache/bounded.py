@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from tiercache.entry import DEAD, OVERHEAD, Entry, end
 from tiercache.policies import POLICIES
+from tiercache.shards import Entries, make_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tiercache.policies import Policy
+    from tiercache.shelf import Shelf
 
 REASONS: Final = ("entries", "bytes", "expired", "too_large")
 """Why a copy was evicted or refused.
@@ -36,7 +38,8 @@ class Bounded:
 
     Attributes:
         entries: the entries by key, expired ones included until they are swept; the same
-            dictionary for the whole life. Anyone may read it, nobody else may change it.
+            dictionary (or `Shards`) for the whole life. Anyone may read it, nobody else may change
+            it.
     """
 
     def __init__(
@@ -54,7 +57,8 @@ class Bounded:
             raise ValueError(
                 f"bounds must be at least 1, not {max_entries=}, {max_bytes=}, {max_entry_bytes=}"
             )
-        self.entries: dict[str, Entry] = {}
+        self.entries: Entries = make_entries(max_entries)
+        self._shelves: tuple[Shelf, ...] = ()
         self._clock = clock
         self._max_entries = max_entries
         self._max_bytes = max_bytes
@@ -65,7 +69,7 @@ class Bounded:
 
     def _begin_empty(self) -> None:
         self._lock = Lock()
-        self._bytes = 0
+        self._bytes = self._count = 0
         self._evictions = dict.fromkeys(REASONS, 0)
         self._policy = self._make_policy()
         self._round = self._policy.round()
@@ -75,7 +79,7 @@ class Bounded:
         return self._policy_type(room, self._lock)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return self._count
 
     @property
     def bytes(self) -> int:
@@ -96,12 +100,14 @@ class Bounded:
                 self._evictions["too_large"] += 1
             self._discard(entry.key, now)
             return False
+        if old is None and self._count == self._max_entries:
+            self._evict("entries")  # what nearly always happens in a full tier
         while bound := self._exceeded(entry, old):
-            self._drop(self._policy.victim())
-            self._evictions[bound] += 1
+            self._evict(bound)
         if old is None or old.queue is None:
             self._policy.add(entry)
             self._bytes += entry.size
+            self._count += 1
             self.entries[entry.key] = entry
             return True
         entry.key = old.key  # the dictionary keeps the string it has: let there be only one
@@ -109,15 +115,19 @@ class Bounded:
         self._bytes += entry.size - old.size
         self.entries[entry.key] = entry
         self._evictions["expired"] += old.deadline <= now
-        old.deadline = DEAD  # after the dictionary has the new one, see fresh()
+        self._bury(old)  # after the dictionary has the new one, see fresh()
         return True
+
+    def _evict(self, reason: str) -> None:
+        self._drop(self._policy.victim())
+        self._evictions[reason] += 1
 
     def _exceeded(self, entry: Entry, old: Entry | None) -> str | None:
         """The bound that would be broken by `entry` in the place of `old`."""
         after = self._bytes + entry.size
         if old is not None and old.queue is not None:
             after -= old.size
-        elif len(self.entries) >= self._max_entries:
+        elif self._count >= self._max_entries:
             return "entries"
         return "bytes" if after > self._max_bytes else None
 
@@ -134,9 +144,27 @@ class Bounded:
         """Take an entry out of the dictionary and its queue, and mark it as gone."""
         del self.entries[entry.key]
         self._bytes -= entry.size
+        self._count -= 1
         if entry.queue is not None:
             entry.queue.unlink(entry)
-        entry.deadline = DEAD  # after the dictionary has forgotten it, see fresh()
+        self._bury(entry)  # after the dictionary has forgotten it, see fresh()
+
+    def _bury(self, entry: Entry) -> None:
+        """Mark an entry that has left as gone, and forget by which names it was known."""
+        entry.deadline = DEAD
+        for shelf in self._shelves:
+            if shelf.known:
+                shelf.forget(entry.key)
+
+    def _succeed(self, old: Entry, new: Entry) -> None:
+        """Put an entry in the place of one with the same key, in whatever order there is."""
+        new.key, new.deadline = old.key, old.deadline
+        new.used, new.credit = old.used, old.credit
+        if old.queue is not None:
+            old.queue.substitute(old, new)
+        self._bytes += new.size - old.size
+        self.entries[new.key] = new
+        self._bury(old)
 
     def _sweep_slice(self, count: int, now: float) -> int:
         """Drop the expired ones among the next `count` entries of the round."""

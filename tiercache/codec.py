@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 
 from .entry import PLAIN, SERIALIZED, Copy
 from .exceptions import Undecodable
+from .molds import Mold, mold
 from .steps import Raw
 
 PICKLE = "django_redis.serializers.pickle.PickleSerializer"
@@ -128,6 +129,14 @@ class Codec:
             # Foreign bytes may make a serializer raise anything, and so may an unknown class.
             raise Undecodable(f"{type(exc).__name__}: {exc}") from exc
         return value, self._copy(value, data)
+
+    def mold(self, data: bytes) -> Mold | None:
+        """Return what makes the value of a `SERIALIZED` copy faster than the serializer, if any.
+
+        Raises:
+            Exception: whatever the serializer raises for bytes that it cannot read.
+        """
+        return mold(self.loads(data), self._dumps, self._size_if_immutable)
 
     def _copy(self, value: Any, data: bytes) -> Copy:
         try:

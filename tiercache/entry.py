@@ -22,6 +22,12 @@ WARNS: Final = 2
 KEPT: Final = 4
 """Added to any of them: `held` is a `Kept`, for entries with grace or tags."""
 
+MOLDED: Final = 8
+"""Instead of `SERIALIZED`: the copy is a `Mold`, which makes each caller a value of its own."""
+
+FIXED: Final = 16
+"""Added to `SERIALIZED`: it has been found that this copy stays as it is."""
+
 DEAD: Final = float("-inf")
 """The deadline of an entry that has left the memory tier: before every time there is."""
 
@@ -46,6 +52,9 @@ SIZES: Final = tuple(range(0, 64 * 1024, GRAIN))
 """The sizes of all but large entries, to be shared by them: a number of its own takes 32 bytes."""
 
 
+MOST_GRAINS: Final = len(SIZES)
+
+
 class Missing:
     """The type of `MISSING`, the answer "nothing there": never a value, so `None` can be one."""
 
@@ -65,9 +74,10 @@ class Copy(NamedTuple):
     """A value in the form in which the memory tier may hold it.
 
     Attributes:
-        held: the value itself (`PLAIN`), its serialized bytes (`SERIALIZED`), or a `Kept`.
-        form: `PLAIN` or `SERIALIZED`, plus `WARNS` where Django warns about the key, plus `KEPT`
-            where `held` is one.
+        held: the value itself (`PLAIN`), its serialized bytes (`SERIALIZED`), a `Mold` (`MOLDED`),
+            or a `Kept`.
+        form: `PLAIN`, `SERIALIZED` or `MOLDED`, plus `WARNS` where Django warns about the key,
+            plus `KEPT` where `held` is one, plus `FIXED` where it is to stay `SERIALIZED`.
         size: bytes that `held` accounts for, without the key and the entry around it.
     """
 
@@ -101,7 +111,8 @@ class Entry:
 
     A reader takes no lock: it looks the entry up, compares `deadline` with the clock, and
     marks the hit with `used = True`. All else changes only under the memory tier's lock, and
-    `held` and `form` never change: another value is another entry.
+    `held` and `form` never change, but that `form` may gain `FIXED`: another value is another
+    entry.
 
     Attributes:
         key: the full key, as Redis knows it.
@@ -109,7 +120,7 @@ class Entry:
         deadline: when the copy ends, in seconds of the tier's clock; infinity where it does not
             end, `DEAD` once the entry has left the tier.
         used: whether it was hit since the policy last looked.
-        credit: what the policy remembers of it; not set unless the policy does.
+        credit: what the policy remembers of it.
         size: bytes accounted for, key and bookkeeping included.
         queue: the queue that the entry stands in, None before and after.
         before, after: its neighbours in that queue; not set while it stands in none.
@@ -128,7 +139,6 @@ class Entry:
         "used",
     )
 
-    credit: int
     before: Entry
     after: Entry
 
@@ -137,8 +147,9 @@ class Entry:
         self.held, self.form, size = copy
         self.deadline = deadline
         grains = (size + getsizeof(key) + OVERHEAD) // GRAIN + 1
-        self.size = SIZES[grains] if grains < len(SIZES) else grains * GRAIN
+        self.size = SIZES[grains] if grains < MOST_GRAINS else grains * GRAIN
         self.queue: Queue | None = None
+        self.credit = 0
         self.used = False  # the last one: a policy may give this assignment a meaning
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any, TypeVar
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, default_key_func
 
 from . import sources, stores, transactions
-from .entry import KEPT, MISSING, SERIALIZED, WARNS, Entry
+from .entry import FIXED, KEPT, MISSING, SERIALIZED, WARNS, Entry
 from .flows import Extras, Flows
 from .flows.overlay import Overlay
 from .keys import TAG, warns
 from .loading import as_names
+from .shelf import NO_NAMES, Shelf
 from .stats import Stats
 from .steps import Flow
 
@@ -27,7 +28,28 @@ _chance = random.SystemRandom()
 
 NO_EXTRAS = Extras()
 
+CAST_ONE_IN_BITS = 4
+"""One in 2^4 hits of a serialized copy looks for a mold for those that follow, which costs as much
+as some twenty hits."""
+
+_draw = random.Random().getrandbits  # noqa: S311 - no secret
+
 _T = TypeVar("_T")
+
+
+class KeyPart:
+    """An attribute of a face that full keys are made of: with another one, hits are elsewhere."""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, face: Any, _: type | None = None) -> Any:
+        return self if face is None else face.__dict__[self._name]
+
+    def __set__(self, face: Any, value: Any) -> None:
+        face.__dict__[self._name] = value
+        if "_binding" in face.__dict__:
+            face._choose_shelf()
 
 
 class Face(BaseCache):
@@ -41,17 +63,41 @@ class Face(BaseCache):
         ImproperlyConfigured: a setting cannot be; the message names it and what is allowed.
     """
 
+    # What a hit reads; it takes longer from the `__dict__` that faces have besides.
+    __slots__ = ("_calls", "_shelf")
+
+    _own_shelf: Shelf
+
+    key_prefix: Any = KeyPart()
+    version: Any = KeyPart()
+    key_func: Any = KeyPart()
+
     def __init__(self, location: Any, params: dict[str, Any]) -> None:
-        super().__init__(params)
         binding = stores.bind(location, params)
+        made = binding.made.get(type(self))
+        if made is not None:
+            # Under ASGI Django makes one for each request that uses the cache.
+            self.__dict__.update(made)
+            self._calls, self._shelf = binding.calls, self._own_shelf
+            return
+        super().__init__(params)
         self._binding = binding
         self._node = binding.node
         self._local = binding.flows.local
         self._database = binding.options.on_commit
         self._calls = binding.calls
-        self._shelf = binding.shelf
         self._budget = binding.options.time_budget
         self._jitter = binding.options.jitter
+        self._choose_shelf()
+        if super().__init__.__func__ is BaseCache.__init__:  # type: ignore[attr-defined]
+            binding.made[type(self)] = dict(self.__dict__)
+
+    def _choose_shelf(self) -> None:
+        """Look hits up where they belong whose full keys are made as this face makes them."""
+        plain = self.key_func is default_key_func
+        self._head = f"{self.key_prefix}:{self.version}:" if plain else None
+        strict = self._binding.options.raises
+        self._shelf = self._own_shelf = self._node.shelves.of(self._head, strict=strict)
 
     def stats(self) -> Stats:
         """Return a snapshot of what this alias and its store have counted in this process."""
@@ -63,7 +109,7 @@ class Face(BaseCache):
         Redis is not asked, and what memory may not answer with (stale, evicted, or while it is not
         trusted) is not there. A hit counts as one; otherwise nothing is counted.
         """
-        value = self._held(self._full_key(key, version))
+        value = self._held(key, version)
         return default if value is MISSING else value
 
     # Keys
@@ -74,8 +120,10 @@ class Face(BaseCache):
 
     def _full_key(self, key: Any, version: int | None) -> str:
         if version is None:
+            if self._head is not None:
+                return f"{self._head}{key!s}"
             version = self.version
-        if self.key_func is default_key_func:
+        elif self._head is not None:
             return f"{self.key_prefix}:{version}:{key!s}"
         full: str = self.key_func(key, self.key_prefix, version)
         return full
@@ -100,26 +148,38 @@ class Face(BaseCache):
         It is one of the caller's own, or has tags, or a key that Django warns about, or somebody
         wants to know of it, or a transaction may have changed it.
         """
-        local = self._local
-        if sources.watching and self._is_hidden(entry):
+        local, form = self._local, entry.form
+        if (form & (WARNS | KEPT) or sources.watching) and not self._may_open(entry):
             return MISSING
-        if entry.form != SERIALIZED:
-            if entry.form & WARNS:
-                self.validate_key(entry.key)
-            if not local.holds(entry):
-                return MISSING
         value = local.value(entry)
-        if value is not MISSING:
-            self._calls.memory_hits += 1
-            if sources.watching:
-                sources.note("memory", entry.deadline - time.monotonic())
+        if value is MISSING:
+            return MISSING
+        self._calls.memory_hits += 1
+        if form & (SERIALIZED | FIXED) == SERIALIZED and not _draw(CAST_ONE_IN_BITS):
+            local.cast(entry)
+        if sources.watching:
+            sources.note("memory", entry.deadline - monotonic())
         return value
 
-    def _held(self, full: str) -> Any:
-        """Return what memory has, `MISSING` if nothing."""
-        entry = self._shelf.entries.get(full)
-        if entry is None or entry.deadline <= time.monotonic():
-            return MISSING
+    def _may_open(self, entry: Entry) -> bool:
+        if sources.watching and self._is_hidden(entry):
+            return False
+        if entry.form & WARNS:
+            self.validate_key(entry.key)
+        return self._local.holds(entry)
+
+    def _held(self, key: Any, version: int | None) -> Any:
+        """Return what memory has, `MISSING` if nothing; learn by which name it was asked for."""
+        shelf, now = self._shelf, monotonic()
+        names = shelf.names
+        by_name = version is None and type(key) is str
+        entry = names.get(key) if by_name else None
+        if entry is None or entry.deadline <= now:
+            entry = shelf.entries.get(self._full_key(key, version))
+            if entry is None or entry.deadline <= now:
+                return MISSING
+            if by_name:
+                shelf.learn(names, key, entry)
         entry.used = True
         if entry.form or sources.watching:
             return self._open(entry)
@@ -130,7 +190,7 @@ class Face(BaseCache):
         entry = self._shelf.entries.get(full)
         return (
             entry is not None
-            and time.monotonic() < entry.deadline
+            and monotonic() < entry.deadline
             and not entry.form & WARNS
             and self._local.holds(entry)
             and not (sources.watching and self._is_hidden(entry))
@@ -148,42 +208,24 @@ class Face(BaseCache):
         self, keys: Iterable[Any], version: int | None
     ) -> tuple[dict[Any, Any], dict[str, Any]]:
         """Return the values that memory has, by key, and the other keys, by full key."""
-        if sources.watching and transactions.view_of(self._node) is not None:
-            return self._seen_of(keys, version)
-        entries, now = self._shelf.entries, time.monotonic()
+        by_name = version is None and not sources.watching
+        names, now = self._shelf.names if by_name else NO_NAMES, monotonic()
         values: dict[Any, Any] = {}
         missing: dict[str, Any] = {}
         plain = 0
         for key in keys:
-            full = self._full_key(key, version)
-            entry = entries.get(full)
-            if entry is not None and now < entry.deadline:
+            entry = names.get(key) if type(key) is str else None
+            if entry is not None and not entry.form and now < entry.deadline:
                 entry.used = True
-                if not entry.form:
-                    plain += 1
-                    values[key] = entry.held
-                    continue
-                value = self._open(entry)
-                if value is not MISSING:
-                    values[key] = value
-                    continue
-            missing[self._checked(full)] = key
-        self._calls.memory_hits += plain
-        return values, missing
-
-    def _seen_of(
-        self, keys: Iterable[Any], version: int | None
-    ) -> tuple[dict[Any, Any], dict[str, Any]]:
-        """Do as `_held_of` within a transaction that has changed something."""
-        values: dict[Any, Any] = {}
-        missing: dict[str, Any] = {}
-        for key in keys:
-            full = self._full_key(key, version)
-            value = self._held(full)
+                plain += 1
+                values[key] = entry.held
+                continue
+            value = self._held(key, version)
             if value is MISSING:
-                missing[self._checked(full)] = key
+                missing[self.make_and_validate_key(key, version)] = key
             else:
                 values[key] = value
+        self._calls.memory_hits += plain
         return values, missing
 
     # Flows

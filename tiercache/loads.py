@@ -60,16 +60,16 @@ class Loads(Face):
             LoadTimeout: it was not loaded within the budget.
             TypeError: `default` is an async function: `aget_or_set` takes those.
         """
-        full = self._full_key(key, version)
         if early is None:
-            value = self._held(full)
+            value = self._held(key, version)
             if value is not MISSING:
                 return value
         _refuse_async(default, "get_or_set")
         plan = self._plan(
             timeout, version, grace, tags, early, budget, lease=lease, background=background
         )
-        return self._run(self._flows.load(self._checked(full), default, plan))
+        full = self.make_and_validate_key(key, version)
+        return self._run(self._flows.load(full, default, plan))
 
     async def aget_or_set(
         self,
@@ -89,15 +89,15 @@ class Loads(Face):
 
         One that is not runs in a thread. A caller that is cancelled does not cancel the load.
         """
-        full = self._full_key(key, version)
         if early is None:
-            value = self._held(full)
+            value = self._held(key, version)
             if value is not MISSING:
                 return value
         plan = self._plan(
             timeout, version, grace, tags, early, budget, lease=lease, background=background
         )
-        return await self._arun(self._flows.load(self._checked(full), default, plan))
+        full = self.make_and_validate_key(key, version)
+        return await self._arun(self._flows.load(full, default, plan))
 
     def refresh(
         self,

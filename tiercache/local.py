@@ -10,10 +10,11 @@ from itertools import count
 from sys import getsizeof
 from typing import Any, NamedTuple, Protocol
 
-from .entry import KEPT, MISSING, SERIALIZED, WARNS, Copy, Entry, Missing, kept
+from .entry import FIXED, KEPT, MISSING, MOLDED, SERIALIZED, WARNS, Copy, Entry, Missing, kept
 from .exceptions import Undecodable
 from .keys import is_internal, warns
 from .memory import MemoryTier
+from .molds import Mold
 from .steps import FOREVER
 
 
@@ -24,6 +25,9 @@ class Packer(Protocol):
 
     def pack(self, value: Any) -> Any:
         """Return what has a `copy`."""
+
+    def mold(self, data: bytes) -> Mold | None:
+        """Return what makes the value of a `SERIALIZED` copy faster, if any."""
 
 
 class Before(NamedTuple):
@@ -109,13 +113,26 @@ class Local:
         form, held = entry.form, entry.held
         if form & KEPT:
             held = held.held
-        if not form & SERIALIZED:
+        if not form & (SERIALIZED | MOLDED):
             return held
         try:
-            return self._codec.loads(held)
+            return self._codec.loads(held) if form & SERIALIZED else held.make()
         except Exception as exc:  # noqa: BLE001 - see `opened`
             self._memory.invalidate(entry.key)
             return self._unreadable(entry.key, exc)
+
+    def cast(self, entry: Entry) -> None:
+        """Hold the value of an entry, which is `SERIALIZED`, as a mold if there is one for it."""
+        held = entry.held.held if entry.form & KEPT else entry.held
+        mold = self._codec.mold(held)
+        if mold is None:
+            entry.form |= FIXED
+            return
+        copy = Copy(mold, entry.form & WARNS | MOLDED, getsizeof(mold))
+        if entry.form & KEPT:
+            copy = kept(copy, entry.held.until, entry.held.meta)
+        if not self._memory.recast(entry, copy):
+            entry.form |= FIXED
 
     def opened(self, key: str, copy: Copy) -> Any:
         """Return the value of a copy, one of its own for each caller; `MISSING`, and counted."""
@@ -208,11 +225,13 @@ class Local:
     def keys(self, match: Callable[[str], bool]) -> list[str]:
         """Return the keys of all entries that fit."""
         now = self._clock()
-        entries = self._memory.entries.copy()
         return [
-            key
-            for key, entry in entries.items()
-            if now < entry.deadline and match(key) and not is_internal(key) and self.holds(entry)
+            entry.key
+            for entry in list(self._memory.entries.values())
+            if now < entry.deadline
+            and match(entry.key)
+            and not is_internal(entry.key)
+            and self.holds(entry)
         ]
 
 

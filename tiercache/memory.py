@@ -13,6 +13,8 @@ from tiercache.entry import DEAD, MISSING, Copy, Entry, Missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from tiercache.shelf import Shelf
+
 __all__ = ["REASONS", "SLICE", "STRIPES", "MemoryTier"]
 
 STRIPES: Final = 1024
@@ -37,9 +39,8 @@ class MemoryTier(Bounded):
     - An entry that left has the deadline `DEAD`, for whoever still refers to it. A reader that
       compared the deadline just before may answer with it all the same.
     - What the caller brings (an iterable, a predicate, the clock) never runs under the lock.
-    - An insertion takes microseconds, whatever was hit. The exception is the dictionary's: in a
-      full tier it rebuilds itself once in one to two insertions per entry, which takes 4 ms at
-      100,000 entries and 90 ms at 1,000,000, and Python runs nothing else meanwhile.
+    - An insertion takes microseconds, whatever was hit. The exception is the dictionary's, which
+      rebuilds itself now and then; its parts are small enough to take less than 1 ms (`Shards`).
 
     Tickets (docs/architecture.md has the protocol): each stripe of keys has an epoch that only
     grows, and one more is common to all. A ticket is their sum as read. It is valid while the sum
@@ -69,6 +70,11 @@ class MemoryTier(Bounded):
         self._paused = False
 
     # What is there
+
+    def serve(self, shelf: Shelf) -> None:
+        """From now on keep a shelf's names in step with what is held."""
+        with self._lock:
+            self._shelves += (shelf,)
 
     def fresh(self, key: str) -> Entry | None:
         """Return the key's entry if it is fresh, and mark it as used: a hit."""
@@ -195,7 +201,8 @@ class MemoryTier(Bounded):
         with self._lock:
             self._epoch_of_all += 1
         dropped = 0
-        # list() over a dict runs no Python code, so under the GIL nobody changes it meanwhile
+        # list() over a dict (of which there may be several) runs no Python code, so under the GIL
+        # nobody changes it meanwhile
         for part in _slices(list(self.entries)):
             if matching := [key for key in part if match(key)]:
                 with self._lock:
@@ -232,7 +239,9 @@ class MemoryTier(Bounded):
             gone, self._policy = self._policy, policy
             self._round = policy.round()
             self.entries.clear()  # frees no entry: the queues still hold them
-            self._bytes = 0
+            for shelf in self._shelves:
+                shelf.discard()
+            self._bytes = self._count = 0
         for queue in gone.queues:
             while queue.length:
                 with self._lock:
@@ -288,6 +297,23 @@ class MemoryTier(Bounded):
                 self._discard(key, now)
             return True
 
+    def recast(self, entry: Entry, copy: Copy) -> bool:
+        """Hold the same value in another form, for the rest of its time; no ticket is void.
+
+        It takes the entry's place in the order as well, and nobody leaves to make room for it.
+
+        Returns:
+            Whether that very entry was still held, and there is room.
+        """
+        new = self._entry_type(entry.key, copy, DEAD)
+        with self._lock:
+            more = new.size - entry.size
+            fits = new.size <= self._max_entry_bytes and self._bytes + more <= self._max_bytes
+            if self.entries.get(entry.key) is not entry or not fits:
+                return False
+            self._succeed(entry, new)
+            return True
+
     def retime(self, key: str, deadline: float, *, era: int | None = None) -> bool:
         """Give a copy another deadline, and void all tickets for the key; `era` as in `put`.
 
@@ -317,8 +343,8 @@ class MemoryTier(Bounded):
         Returns:
             How many were dropped.
         """
-        if limit >= len(self.entries):
-            limit = len(self.entries)
+        if limit >= self._count:
+            limit = self._count
             with self._lock:
                 self._round = self._policy.round()
         dropped = 0
@@ -332,7 +358,8 @@ class MemoryTier(Bounded):
         """Begin anew in the child of a fork: nothing held, nothing counted, all tickets void.
 
         Another thread of the parent may have been anywhere when the process was forked, so what
-        it was changing is not relied upon. To be called before the child has other threads.
+        it was changing is not relied upon. To be called before the child has other threads, and
+        before its shelves `begin`.
         """
         gone = list(self.entries.values())
         self.entries.clear()

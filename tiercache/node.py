@@ -15,7 +15,6 @@ from . import keeper, notices
 from .answering import Answering
 from .codec import Codec
 from .drivers import adrive, drive
-from .entry import Entry, Lookup
 from .exceptions import RedisAway, Undecodable
 from .flights import Traffic
 from .flows import Flows, Habits
@@ -33,6 +32,7 @@ from .reports.mishaps import described
 from .reports.report import Report
 from .runner import Runner
 from .sampling import Sampler
+from .shelves import Shelves
 from .stats import COUNTED, Calls, Stats
 from .steps import Flow, Release, Step
 from .telling import Telling
@@ -49,7 +49,6 @@ LEAST_SWEPT = 256
 _visits = 0
 
 _T = TypeVar("_T")
-_NOTHING: dict[str, Entry] = {}
 
 
 @contextmanager
@@ -67,19 +66,6 @@ def visiting() -> Generator[None]:
         _visits -= 1
 
 
-class Shelf:
-    """Where the hit path looks: the memory tier's entries, or nothing while it must not.
-
-    Attributes:
-        entries: finds entries by full key, without a lock.
-    """
-
-    __slots__ = ("entries",)
-
-    def __init__(self, entries: Lookup) -> None:
-        self.entries = entries
-
-
 class Node:
     """One store in one process. Thread-safe; made on first use, after any fork.
 
@@ -94,9 +80,8 @@ class Node:
         passage: the way to Redis.
         health: whether that is to be gone.
         meter: what is measured on it.
+        shelves: where hits are looked up.
         id: this node among all that share the store; another after a fork.
-        shelf: where hits are looked up.
-        strict_shelf: the same for those who would rather see an error than a node-local answer.
     """
 
     def __init__(
@@ -120,8 +105,7 @@ class Node:
             max_entry_bytes=options.max_entry_bytes,
             clock=self.clock,
         )
-        self.shelf = Shelf(self.memory.entries)
-        self.strict_shelf = Shelf(self.memory.entries)
+        self.shelves = Shelves(self.memory, options.max_bytes)
         self.traffic = Traffic(keeper.wake)
         self._pool = pool
         self._calls: dict[str | None, Calls] = {}
@@ -153,7 +137,7 @@ class Node:
         """Return the operations for one alias; its counters are those of all its faces."""
         return Flows(
             memory=self.memory,
-            shelf=self.strict_shelf if options.raises else self.shelf,
+            shelf=self.shelves.strict if options.raises else self.shelves.loose,
             traffic=self.traffic,
             codec=self.codec,
             calls=self.calls(alias),
@@ -300,8 +284,10 @@ class Node:
             state = self.health.state
             heard = self._backplane is None or self._backplane.connected
             entries = self._sampler.lookup
-            self.shelf.entries = entries if heard or state == "away" else _NOTHING
-            self.strict_shelf.entries = entries if heard and state == "up" else _NOTHING
+            self.shelves.set(
+                loose=entries if heard or state == "away" else None,
+                strict=entries if heard and state == "up" else None,
+            )
 
     def _is_own(self, key: str) -> bool:
         """Tell whether Redis is not asked about a key, so that its copy is all there is."""
@@ -416,6 +402,7 @@ class Node:
     def reset_after_fork(self) -> None:
         """In a child: nothing held, no connection, no lock of the parent's."""
         self.memory.reset_after_fork()
+        self.shelves.begin()
         for calls in self._calls.values():
             calls.reset()
         journal = self.health.journal

@@ -33,7 +33,7 @@ hit ratio on the traces that this was measured on, 3 costs 0.3 where popularity 
 """
 
 MARK: Final = 0xFFFFFFFF
-"""The lower half of a ghost's record."""
+"""The highest number in a ghost's tables."""
 
 
 class Policy(ABC):
@@ -142,45 +142,46 @@ class Lru(Fifo):
 class Ghost:
     """Which keys left lately, in constant memory: 8 bytes a key, and no object for any of them.
 
-    A table of 64-bit records: when the key left (a count of departures, in the upper half) and 32
-    bits of its hash. The other bits say which pair of places is the key's; of the two records the
-    older is overwritten. A crowded pair forgets a key early, and one key in a few thousand
-    million is taken for another: either costs no more than a place in the wrong queue.
+    Two tables of 32-bit numbers: when the key left (a count of departures), and 32 bits of its
+    hash. The other bits say which pair of places is the key's; of the two the older is overwritten.
+    A crowded pair forgets a key early, and one key in a few thousand million is taken for another:
+    either costs no more than a place in the wrong queue.
     """
 
     def __init__(self, room: int) -> None:
-        places = max(8, 1 << (room - 1).bit_length())
-        self._records = array("Q", bytes(8 * places))
-        self._last = places - 1
+        self._places = max(8, 1 << (room - 1).bit_length())
+        self._last = self._places - 1
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._times = array("I", bytes(4 * self._places))
+        self._marks = array("I", bytes(4 * self._places))
         self._departures = 0
 
     def add(self, key: str) -> None:
         """Note that the key left now."""
-        if self._departures == MARK:  # the count is used up: begin with nothing again
-            self._records = array("Q", bytes(8 * len(self._records)))
-            self._departures = 0
-        self._departures += 1
-        records = self._records
+        if self._departures == MARK:  # the count is used up
+            self._forget_all()
+        times = self._times
         value = hash(key)
-        place = value >> 32 & self._last
-        other = place ^ 1
-        if records[other] < records[place]:
-            place = other
-        records[place] = self._departures << 32 | value & MARK
+        place = value & self._last
+        if times[place ^ 1] < times[place]:
+            place ^= 1
+        self._departures = times[place] = self._departures + 1
+        self._marks[place] = value >> 32 & MARK
 
     def take(self, key: str, window: int) -> bool:
         """Forget the key; return whether it was among the last `window` that left."""
         value = hash(key)
-        mark = value & MARK
-        place = value >> 32 & self._last
-        record = self._records[place]
-        if record & MARK != mark:
+        mark = value >> 32 & MARK
+        place = value & self._last
+        if self._marks[place] != mark:
             place ^= 1
-            record = self._records[place]
-            if record & MARK != mark:
+            if self._marks[place] != mark:
                 return False
-        self._records[place] = 0
-        return record > 0 and self._departures - (record >> 32) < window
+        when = self._times[place]
+        self._times[place] = self._marks[place] = 0
+        return when > 0 and self._departures - when < window
 
 
 class S3Fifo(Policy):

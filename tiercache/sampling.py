@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from .entry import KEPT, SERIALIZED, Entry, Lookup
+from .entry import KEPT, MOLDED, SERIALIZED, Entry, Lookup
 from .reports.histogram import Histogram
 
 OPEN: Final = 0.01
@@ -37,7 +37,7 @@ class Window:
 
     def __init__(
         self,
-        entries: dict[str, Entry],
+        entries: Lookup,
         loads: Callable[[bytes], Any],
         times: Histogram,
         close: Callable[[], None],
@@ -65,9 +65,10 @@ class Window:
         entry = self._entries.get(key)
         if entry is None:
             return
-        if entry.form & SERIALIZED:
+        if entry.form & (SERIALIZED | MOLDED):
+            held = entry.held.held if entry.form & KEPT else entry.held
             try:
-                self._loads(entry.held.held if entry.form & KEPT else entry.held)
+                self._loads(held) if entry.form & SERIALIZED else held.make()
             except Exception:  # noqa: BLE001 - the caller finds out, and it is counted there
                 return
         self._times.record(time.perf_counter_ns() - began)
@@ -89,7 +90,7 @@ class Sampler:
 
     def __init__(
         self,
-        entries: dict[str, Entry],
+        entries: Lookup,
         loads: Callable[[bytes], Any],
         times: Histogram,
         changed: Callable[[], None],

@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from .entry import MISSING
 from .exceptions import CannotEnumerate
 from .flows import Flows
 from .keys import namespace
-from .node import Node, Shelf
+from .node import Node
 from .options import MEMORY_SCHEME, Options, Problem, is_memory_only, own, parse
 from .stats import Calls
 
@@ -40,9 +40,9 @@ class Binding:
         options: tiercache's own options.
         flows: its operations.
         calls: its counters.
-        shelf: where its hits are looked up.
         client: django-redis's client, whose faces copy it; None for memory alone.
         reverse_key: makes the key that a caller knows out of a full key.
+        made: what the first face of each class has in its `__dict__`, for others to begin with.
     """
 
     alias: str | None
@@ -50,9 +50,9 @@ class Binding:
     options: Options
     flows: Flows
     calls: Calls
-    shelf: Shelf
     client: Any
     reverse_key: Callable[[str], str]
+    made: dict[type, dict[str, Any]] = field(default_factory=dict)
 
 
 class _Backend:
@@ -92,13 +92,8 @@ def bind(location: Any, params: Mapping[str, Any]) -> Binding:
     Raises:
         ImproperlyConfigured: an option cannot be, or contradicts another alias on the same store.
     """
-    options = params.get("OPTIONS")
-    # Django passes the same OPTIONS object each time; the memo keeps it, so its id stays its own.
-    key = (
-        location if isinstance(location, str) else repr(location),
-        id(options),
-        *(repr(params[name]) for name in sorted(params) if name != "OPTIONS"),
-    )
+    # Django passes the same objects each time; the memo keeps them, so their ids stay their own.
+    key = (id(location), *params, *map(id, params.values()))
     known = _bindings.get(key)
     if known is not None:
         return known[1]
@@ -108,7 +103,7 @@ def bind(location: Any, params: Mapping[str, Any]) -> Binding:
         binding = _make(location, params, own_namespace)
         if len(_bindings) >= MOST_BINDINGS:
             _bindings.clear()
-        _bindings[key] = (options, binding)
+        _bindings[key] = ((location, dict(params)), binding)
     return binding
 
 
@@ -206,7 +201,6 @@ def _make(location: Any, params: Mapping[str, Any], own_namespace: str | None) -
         options=options,
         flows=node.flows(alias, options),
         calls=node.calls(alias),
-        shelf=node.strict_shelf if options.raises else node.shelf,
         client=client,
         reverse_key=_reverse_key_function(params.get("REVERSE_KEY_FUNCTION")),
     )

@@ -27,7 +27,7 @@ from tiercache.health import Health
 from tiercache.loading import LoadContext
 from tiercache.local import Local
 from tiercache.memory import MemoryTier
-from tiercache.node import Shelf
+from tiercache.shelf import Shelf
 from tiercache.stats import Calls
 
 Event: TypeAlias = tuple[Any, ...]

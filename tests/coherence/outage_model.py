@@ -20,13 +20,15 @@ from tiercache.exceptions import RedisAway
 from tiercache.healing import heal
 from tiercache.health import Health
 from tiercache.meter import Meter
-from tiercache.node import Node, Shelf
+from tiercache.node import Node
 from tiercache.passage import Passage
+from tiercache.shelves import Shelves
 from tiercache.steps import Flow, Probe, Read, Step
 
 from .exploration import frozen
 from .model import ModelNode, ModelRedis
 
+HEAD = ":1:"
 KEY, OTHER, RENAMED = ":1:key", ":1:other", ":2:key"
 
 
@@ -97,8 +99,9 @@ class OutageNode(ModelNode):
     _is_own, _set_shelves = Node._is_own, Node._set_shelves
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.shelf, self.strict_shelf = Shelf({}), Shelf({})
-        super().__init__(clock, shelf=self.shelf)
+        super().__init__(clock)
+        self.shelves = Shelves(self.memory, 10**6)
+        self.shelf = self.shelves.of(HEAD, strict=False)
         self.clock = clock
         self.name, self._pool, self._remote = "model", object(), object()
         self._trust_lock, self.meter = threading.Lock(), Meter()
@@ -111,10 +114,18 @@ class OutageNode(ModelNode):
 
     def read(self, key: str) -> Flow[Any]:
         """Read as a face does: what is on the shelf first."""
-        entry = self.shelf.entries.get(key)
-        if entry is not None and self.clock() < entry.deadline:
+        entry = self._found(key)
+        if entry is not None:
             return self.flows.local.value(entry)
         return (yield from self.flows.get(key))
+
+    def _found(self, key: str) -> Entry | None:
+        names, name = self.shelf.names, key.removeprefix(HEAD)
+        for entry in (names.get(name), self.shelf.entries.get(key)):
+            if entry is not None and self.clock() < entry.deadline:
+                self.shelf.learn(names, name, entry)
+                return entry
+        return None
 
     def alone(self, key: str) -> Any:
         """Return what a read answers without Redis; the text "asks Redis" if it would ask."""
@@ -136,6 +147,7 @@ class OutageNode(ModelNode):
             (tuple(journal._keys), tuple(journal._patterns), frozenset(journal._asked_for)),
             journal.overflowed,
             (self.ear.hears, self.ear.connected, self.shelf.entries is self.memory.entries),
+            frozen(dict(self.shelf.names)),
         )
 
 

@@ -183,7 +183,7 @@ def test_a_subscription_that_fell_silent_with_the_rest_is_not_trusted(
     assert cache.stats().timeouts == 1
     up_again(cache)
     eventually(lambda: cache.get("key") == 1 and cache.stats().backplane == "joined", within=2)
-    eventually(lambda: cache.get("key") == 1 and key in cache._node.shelf.entries, within=2)
+    eventually(lambda: cache.get("key") == 1 and key in cache._node.shelves.loose.entries, within=2)
     site.server.client.set(key, 2)
     site.server.client.publish("tiercache:1:0", json.dumps(["another", [key]]))
     eventually(lambda: cache.get("key") == 2, within=1)

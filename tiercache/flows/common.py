@@ -14,6 +14,7 @@ from ..flights import Traffic
 from ..header import Meta, split
 from ..local import Before, Local, marked
 from ..memory import MemoryTier
+from ..molds import Mold
 from ..stats import Calls
 from ..steps import FOREVER, Flow, Found, Numbers, Raw, Read, Tags
 
@@ -46,6 +47,9 @@ class Format(Protocol):
 
     def unpack(self, raw: Raw) -> tuple[Any, Copy]:
         """Return the value and its copy; raise `Undecodable`."""
+
+    def mold(self, data: bytes) -> Mold | None:
+        """Return what makes the value of a `SERIALIZED` copy faster, if any."""
 
 
 class Entries(Protocol):

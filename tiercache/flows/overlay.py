@@ -17,7 +17,7 @@ from ..errands import Compute
 from ..exceptions import RedisAway
 from ..loading import DEFAULT, LoadContext, as_names
 from ..pending import Effect, Held, View
-from ..steps import FOREVER, Flow, Raw
+from ..steps import FOREVER, Flow
 from .batches import Batches, ManySource, mapping_of
 from .common import SCAN_COUNT, Format, Packed, Sight
 from .plans import Plan
@@ -332,13 +332,12 @@ class _PackedAlready:
 
     def __init__(self, codec: Format) -> None:
         self.loads = codec.loads
+        self.unpack = codec.unpack
+        self.mold = codec.mold
         self._codec = codec
 
     def pack(self, value: Any) -> Packed:
         return value.packed if isinstance(value, _Ready) else self._codec.pack(value)
-
-    def unpack(self, raw: Raw) -> tuple[Any, Any]:
-        return self._codec.unpack(raw)
 
 
 def _taking_packed(flows: Batches) -> Batches:

@@ -1,0 +1,84 @@
+"""A dictionary of entries in parts, none of which takes long to be made anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tiercache.entry import Entry
+
+__all__ = ["PART", "Entries", "Shards", "make_entries"]
+
+PART: Final = 8192
+"""Entries that one dictionary holds on average at the most.
+
+In a full tier a dictionary rebuilds itself once in one to two insertions per entry, and Python runs
+nothing else meanwhile: 90 ms at 1,000,000 entries, a third of a millisecond here.
+"""
+
+
+class Shards:
+    """The part of a dictionary's interface that the memory tier needs, over several of them.
+
+    Args:
+        count: how many there are, a power of two.
+    """
+
+    __slots__ = ("_mask", "_parts")
+
+    def __init__(self, count: int) -> None:
+        self._parts: tuple[dict[str, Entry], ...] = tuple({} for _ in range(count))
+        self._mask = count - 1
+
+    def get(self, key: str, /) -> Entry | None:
+        """Return the key's entry, None if there is none."""
+        # Not the lowest bits, by which a dictionary finds its places: each would use few of them.
+        return self._parts[hash(key) >> 20 & self._mask].get(key)
+
+    def __getitem__(self, key: str) -> Entry:
+        return self._parts[hash(key) >> 20 & self._mask][key]
+
+    def __setitem__(self, key: str, entry: Entry) -> None:
+        self._parts[hash(key) >> 20 & self._mask][key] = entry
+
+    def __delitem__(self, key: str) -> None:
+        del self._parts[hash(key) >> 20 & self._mask][key]
+
+    def __contains__(self, key: str) -> bool:
+        return self.get(key) is not None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys; each part as it is when its turn comes, whatever comes and goes."""
+        for part in self._parts:
+            yield from list(part)
+
+    def values(self) -> Iterator[Entry]:
+        """Yield the entries; each part as it is when its turn comes, whatever comes and goes."""
+        for part in self._parts:
+            yield from list(part.values())
+
+    def items(self) -> Iterator[tuple[str, Entry]]:
+        """Yield keys and entries; each part as it is when its turn comes."""
+        for part in self._parts:
+            yield from list(part.items())
+
+    def clear(self) -> None:
+        """Remove everything, part by part."""
+        for part in self._parts:
+            part.clear()
+
+
+Entries = dict[str, "Entry"] | Shards
+"""A dictionary of entries: one, or several that look like one."""
+
+
+def make_entries(max_entries: int) -> Entries:
+    """Make a dictionary for so many entries: in parts if there are more than `PART` of them."""
+    if max_entries <= 2 * PART:
+        return {}
+    return Shards(1 << ((max_entries - 1) // PART).bit_length())
