@@ -22,7 +22,9 @@ class Commands(Structures, Face):
 
     @property
     def client(self) -> Any:
-        """django-redis's client on this cache's connections; what it changes, memory misses.
+        """django-redis's client on this cache's connections.
+
+        What it changes is told to nobody, not even to this process's memory.
 
         Raises:
             NeedsRedis: this cache has no Redis tier.
