@@ -17,7 +17,7 @@ from .codec import Codec
 from .drivers import adrive, drive
 from .exceptions import RedisAway, Undecodable
 from .flights import Traffic
-from .flows import Flows, Habits
+from .flows import Flows, FlowsAlone, Habits
 from .healing import heal
 from .health import Health, State
 from .memory import MemoryTier
@@ -135,7 +135,8 @@ class Node:
 
     def flows(self, alias: str | None, options: Options) -> Flows:
         """Return the operations for one alias; its counters are those of all its faces."""
-        return Flows(
+        kind = FlowsAlone if self._pool is None else Flows
+        return kind(
             memory=self.memory,
             shelf=self.shelves.strict if options.raises else self.shelves.loose,
             traffic=self.traffic,

@@ -14,13 +14,18 @@ No lock is held and no clean-up is done across a `yield`.
 
 from __future__ import annotations
 
+from .alone import Alone
 from .batches import Batches
 from .common import SCAN_COUNT, Habits
 from .plans import Plan
 from .writes import Extras
 
-__all__ = ["SCAN_COUNT", "Extras", "Flows", "Habits", "Plan"]
+__all__ = ["SCAN_COUNT", "Extras", "Flows", "FlowsAlone", "Habits", "Plan"]
 
 
 class Flows(Batches):
     """The operations of one alias on its store."""
+
+
+class FlowsAlone(Alone, Flows):
+    """The same on a store without a Redis tier."""
