@@ -24,8 +24,8 @@ TOLERANCE = 1.05
 LIMITS = {
     "get, text": 52,
     "get, text, by its full key": 113,
-    "get, dict": 133,
-    "get, response": 231,
+    "get, dict": 120,
+    "get, response": 224,
     "get_many of 10": 449,
     "get_or_set, text": 79,
     "aget, text": 74,

@@ -32,6 +32,12 @@ CAST_ONE_IN_BITS = 4
 """One in 2^4 hits of a serialized copy looks for a mold for those that follow, which costs as much
 as some twenty hits."""
 
+CONDITIONAL = WARNS | KEPT
+"""Forms of entries that are hits on a condition, or with a warning."""
+
+CASTABLE = SERIALIZED | FIXED
+"""The forms by which it is told whether a mold may be looked for: the first without the second."""
+
 _draw = random.Random().getrandbits  # noqa: S311 - no secret
 
 _T = TypeVar("_T")
@@ -64,7 +70,7 @@ class Face(BaseCache):
     """
 
     # What a hit reads; it takes longer from the `__dict__` that faces have besides.
-    __slots__ = ("_calls", "_shelf")
+    __slots__ = ("_calls", "_local", "_shelf")
 
     _own_shelf: Shelf
 
@@ -78,7 +84,8 @@ class Face(BaseCache):
         if made is not None:
             # Under ASGI Django makes one for each request that uses the cache.
             self.__dict__.update(made)
-            self._calls, self._shelf = binding.calls, self._own_shelf
+            self._calls, self._local = binding.calls, binding.flows.local
+            self._shelf = self._own_shelf
             return
         super().__init__(params)
         self._binding = binding
@@ -148,15 +155,15 @@ class Face(BaseCache):
         It is one of the caller's own, or has tags, or a key that Django warns about, or somebody
         wants to know of it, or a transaction may have changed it.
         """
-        local, form = self._local, entry.form
-        if (form & (WARNS | KEPT) or sources.watching) and not self._may_open(entry):
+        form = entry.form
+        if (form & CONDITIONAL or sources.watching) and not self._may_open(entry):
             return MISSING
-        value = local.value(entry)
+        value = self._local.value(entry)
         if value is MISSING:
             return MISSING
         self._calls.memory_hits += 1
-        if form & (SERIALIZED | FIXED) == SERIALIZED and not _draw(CAST_ONE_IN_BITS):
-            local.cast(entry)
+        if form & CASTABLE == SERIALIZED and not _draw(CAST_ONE_IN_BITS):
+            self._local.cast(entry)
         if sources.watching:
             sources.note("memory", entry.deadline - monotonic())
         return value

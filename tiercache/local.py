@@ -113,10 +113,10 @@ class Local:
         form, held = entry.form, entry.held
         if form & KEPT:
             held = held.held
-        if not form & (SERIALIZED | MOLDED):
-            return held
         try:
-            return self._codec.loads(held) if form & SERIALIZED else held.make()
+            if form & SERIALIZED:
+                return self._codec.loads(held)
+            return held.make() if form & MOLDED else held
         except Exception as exc:  # noqa: BLE001 - see `opened`
             self._memory.invalidate(entry.key)
             return self._unreadable(entry.key, exc)
