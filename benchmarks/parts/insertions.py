@@ -1,0 +1,189 @@
+"""What each single insertion into a full cache takes: on average, nearly always, at worst."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from benchmarks import rivals
+from benchmarks.measuring import figure, rotated
+from benchmarks.part import Goal, Row, Run, Table
+
+from .calls import TEXT
+
+ROUNDS: Final = 3
+PORTION: Final = 50_000
+"""Keys that are made at once, before they are timed."""
+
+SHARE: Final = 0.999
+
+MEAN, NEARLY_ALL, WORST, OWN_WORST = (
+    "mean",
+    f"{SHARE:.1%} are below",
+    "worst",
+    "worst, processor time without the collector",
+)
+GOALS: Final = {MEAN: Goal(most=3), OWN_WORST: Goal(most=1000)}
+GOALS_AT: Final = 1_000_000
+
+_TIMED = """
+def timed(_keys, _walls, _processors, _wall, _processor):
+    for item in _keys:
+        _used = _processor()
+        _begun = _wall()
+        {statement}
+        _walls.append(_wall() - _begun)
+        _processors.append(_processor() - _used)
+"""
+
+
+@dataclass(slots=True)
+class Times:
+    """What single insertions took, in seconds.
+
+    Attributes:
+        walls: by the clock: the garbage collector, other threads and other processes included.
+        processors: of processor time of the thread.
+        collected: numbers of the insertions in which the garbage collector ran.
+    """
+
+    walls: array[float] = field(default_factory=lambda: array("d"))
+    processors: array[float] = field(default_factory=lambda: array("d"))
+    collected: set[int] = field(default_factory=set)
+
+    def figures(self) -> dict[str, float]:
+        """Return microseconds, by what they are."""
+        own = [used for at, used in enumerate(self.processors) if at not in self.collected]
+        return {
+            MEAN: sum(self.walls) / len(self.walls) * 1e6,
+            NEARLY_ALL: quantile(self.walls, SHARE) * 1e6,
+            WORST: max(self.walls) * 1e6,
+            OWN_WORST: max(own, default=0.0) * 1e6,
+        }
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value that this share of all is at most."""
+    return sorted(values)[max(math.ceil(len(values) * share) - 1, 0)]
+
+
+def steps(run: Run) -> int:
+    """Return how many rounds there are."""
+    return 1 if run.quick else ROUNDS
+
+
+def table(filled: dict[str, Any], size: int, run: Run) -> Table:
+    """Insert half as many new keys as there are entries, in each round and into each.
+
+    Args:
+        filled: the caches, by their rivals' names; all hold as many entries as they may.
+        size: how many these are.
+    """
+    inserts = _inserts(filled)
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in inserts}
+    for number, order in enumerate(rotated(tuple(inserts), steps(run))):
+        run.progress.say(f"insertions, round {number + 1}")
+        for name in order:
+            times = _timed(inserts[name], _new_keys(number, size))
+            taken[name].append(times.figures())
+        run.progress.step()
+    rows = [
+        Row(
+            what,
+            {name: figure(one[what] for one in made) for name, made in taken.items()},
+            goal=GOALS.get(what) if size == GOALS_AT else None,
+        )
+        for what in (MEAN, NEARLY_ALL, WORST, OWN_WORST)
+    ]
+    return Table(f"An insertion where {size:,} entries are held", "µs", rows, notes=_notes(size))
+
+
+def _inserts(filled: dict[str, Any]) -> dict[str, Insert]:
+    """Return what inserts, by the names of columns."""
+    from tiercache.entry import PLAIN, Copy
+
+    tier = filled[rivals.OURS]._node.memory
+    copy = Copy(TEXT, PLAIN, len(TEXT) + 49)
+    slots = list(filled["dict"])
+    names = {"dictionary": filled["dict"], "slot": iter(slots * 2 * ROUNDS).__next__}
+    return {
+        rivals.OURS: Insert(
+            "put(item, copy, inf)", {"put": tier.put, "copy": copy, "inf": math.inf}
+        ),
+        f"{rivals.OURS}, `set`": _setting(filled[rivals.OURS]),
+        f"{rivals.LOCMEM}, `set`": _setting(filled[rivals.LOCMEM]),
+        "dict of a fixed size": Insert("dictionary[slot()] = [item]", names),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A statement that inserts `item`, and what its names stand for."""
+
+    statement: str
+    names: dict[str, Any]
+
+    def timer(self) -> Callable[..., None]:
+        """Return what times each insertion."""
+        names = dict(self.names)
+        exec(_TIMED.format(statement=self.statement), names)
+        timed: Callable[..., None] = names["timed"]
+        return timed
+
+
+def _setting(cache: Any) -> Insert:
+    return Insert("cache.set(item, text)", {"cache": cache, "text": TEXT})
+
+
+def _new_keys(number: int, size: int) -> list[range]:
+    """Return the numbers of this round's keys, in portions."""
+    count = size // 2
+    first = size + number * count
+    return [
+        range(start, min(start + PORTION, first + count))
+        for start in range(first, first + count, PORTION)
+    ]
+
+
+def _timed(insert: Insert, portions: list[range]) -> Times:
+    times, timed = Times(), insert.timer()
+
+    def note(phase: str, info: dict[str, int]) -> None:  # noqa: ARG001 - as Python calls it
+        times.collected.add(len(times.walls))
+
+    gc.collect()
+    for portion in portions:
+        made = [f"new:{number:09d}" for number in portion]
+        gc.callbacks.append(note)
+        try:
+            timed(made, times.walls, times.processors, time.perf_counter, time.thread_time)
+        finally:
+            gc.callbacks.remove(note)
+    return times
+
+
+def _notes(size: int) -> list[str]:
+    return [
+        (
+            f"Each insertion is timed by itself: {size // 2:,} of new keys in each round, into "
+            f"caches that are full, so that each has to make room. Median of the rounds; the "
+            f"highest beside it is the worst of all."
+        ),
+        (
+            f"{rivals.OURS}: the memory tier's own insertion (`MemoryTier.put`); `set`: the whole "
+            "call on memory alone."
+        ),
+        (
+            "The worst has in it whatever else happened: the garbage collector, which looks at "
+            "all entries of the process now and then, and other processes that had the core. A "
+            "dictionary whose size never changes, beside it, shows how much that is. Below it "
+            "stands the worst by the processor time of the thread, without those insertions in "
+            "which the collector ran."
+        ),
+        "LocMemCache drops a third of its entries whenever it is full, within one call.",
+    ]
