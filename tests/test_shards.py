@@ -52,9 +52,9 @@ def test_it_can_be_changed_while_it_is_walked(shards: Shards) -> None:
 
 
 def test_keys_are_spread_over_all_parts_and_over_the_places_of_each(shards: Shards) -> None:
-    sizes = [len(part) for part in shards._parts]
+    sizes = [len(part) for part in shards.parts]
     assert min(sizes) > 80
-    for part in shards._parts:
+    for part in shards.parts:
         # By these bits a dictionary chooses places: in one part they must not be alike.
         assert len({hash(key) % 8 for key in part}) == 8
 
@@ -63,7 +63,7 @@ def test_keys_are_spread_over_all_parts_and_over_the_places_of_each(shards: Shar
 def test_no_part_is_large(entries: int) -> None:
     made = make_entries(entries)
     assert isinstance(made, Shards)
-    assert PART / 2 <= entries / len(made._parts) <= PART
+    assert PART / 2 <= entries / len(made.parts) <= PART
 
 
 def test_a_small_tier_has_one_dictionary() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiercache.entry import DEAD, OVERHEAD, Entry, end
 from tiercache.policies import POLICIES
-from tiercache.shards import Entries, make_entries
+from tiercache.shards import SHIFT, Entries, make_entries, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,8 @@ class Bounded:
                 f"bounds must be at least 1, not {max_entries=}, {max_bytes=}, {max_entry_bytes=}"
             )
         self.entries: Entries = make_entries(max_entries)
+        self._parts = parts_of(self.entries)
+        self._mask = len(self._parts) - 1
         self._shelves: tuple[Shelf, ...] = ()
         self._clock = clock
         self._max_entries = max_entries
@@ -93,43 +95,48 @@ class Bounded:
 
     def _hold(self, entry: Entry, now: float) -> bool:
         """Put an entry in, for the one that its key has; False, and none is left, if it may not."""
-        old = self.entries.get(entry.key)
+        key, size = entry.key, entry.size
         over = entry.deadline <= now and end(entry) <= now
-        if over or entry.size > self._max_entry_bytes:
+        if over or size > self._max_entry_bytes:
             if not over:
                 self._evictions["too_large"] += 1
-            self._discard(entry.key, now)
+            self._discard(key, now)
             return False
-        if old is None and self._count == self._max_entries:
-            self._evict("entries")  # what nearly always happens in a full tier
-        while bound := self._exceeded(entry, old):
-            self._evict(bound)
-        if old is None or old.queue is None:
-            self._policy.add(entry)
-            self._bytes += entry.size
-            self._count += 1
-            self.entries[entry.key] = entry
+        part = self._parts[hash(key) >> SHIFT & self._mask]
+        old = part.get(key)
+        if old is not None and self._replaces(old, entry, now):
             return True
-        entry.key = old.key  # the dictionary keeps the string it has: let there be only one
-        self._policy.replace(old, entry)
-        self._bytes += entry.size - old.size
-        self.entries[entry.key] = entry
-        self._evictions["expired"] += old.deadline <= now
-        self._bury(old)  # after the dictionary has the new one, see fresh()
+        # Written out, since it is what each fill of a full tier does.
+        while self._count >= self._max_entries:
+            self._drop(self._policy.victim())
+            self._evictions["entries"] += 1
+        while self._bytes + size > self._max_bytes:
+            self._drop(self._policy.victim())
+            self._evictions["bytes"] += 1
+        self._policy.add(entry)
+        self._bytes += size
+        self._count += 1
+        part[key] = entry
         return True
 
-    def _evict(self, reason: str) -> None:
-        self._drop(self._policy.victim())
-        self._evictions[reason] += 1
+    def _replaces(self, old: Entry, new: Entry, now: float) -> bool:
+        """Put an entry in for one with the same key, unless that has to leave to make room."""
+        while self._bytes + new.size - old.size > self._max_bytes:
+            self._drop(self._policy.victim())
+            self._evictions["bytes"] += 1
+            if old.queue is None:
+                return False
+        self._policy.replace(old, new)
+        self._evictions["expired"] += old.deadline <= now
+        self._settle(old, new)
+        return True
 
-    def _exceeded(self, entry: Entry, old: Entry | None) -> str | None:
-        """The bound that would be broken by `entry` in the place of `old`."""
-        after = self._bytes + entry.size
-        if old is not None and old.queue is not None:
-            after -= old.size
-        elif self._count >= self._max_entries:
-            return "entries"
-        return "bytes" if after > self._max_bytes else None
+    def _settle(self, old: Entry, new: Entry) -> None:
+        """Let the dictionary have the new entry, which stands in a queue, and the old one go."""
+        new.key = old.key  # the dictionary keeps the string it has: let there be only one
+        self._bytes += new.size - old.size
+        self.entries[new.key] = new
+        self._bury(old)  # after the dictionary has the new one, see fresh()
 
     def _discard(self, key: str, now: float) -> bool:
         """Drop the key's entry, if it has one; return whether that was fresh."""
@@ -142,7 +149,8 @@ class Bounded:
 
     def _drop(self, entry: Entry) -> None:
         """Take an entry out of the dictionary and its queue, and mark it as gone."""
-        del self.entries[entry.key]
+        key = entry.key
+        del self._parts[hash(key) >> SHIFT & self._mask][key]
         self._bytes -= entry.size
         self._count -= 1
         if entry.queue is not None:
@@ -158,13 +166,10 @@ class Bounded:
 
     def _succeed(self, old: Entry, new: Entry) -> None:
         """Put an entry in the place of one with the same key, in whatever order there is."""
-        new.key, new.deadline = old.key, old.deadline
-        new.used, new.credit = old.used, old.credit
+        new.deadline, new.used, new.credit = old.deadline, old.used, old.credit
         if old.queue is not None:
             old.queue.substitute(old, new)
-        self._bytes += new.size - old.size
-        self.entries[new.key] = new
-        self._bury(old)
+        self._settle(old, new)
 
     def _sweep_slice(self, count: int, now: float) -> int:
         """Drop the expired ones among the next `count` entries of the round."""

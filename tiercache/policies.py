@@ -214,7 +214,6 @@ class S3Fifo(Policy):
     def add(self, entry: Entry) -> None:
         """Let in an entry whose key has none: on trial, unless the ghost knows the key."""
         self._spared = 0
-        entry.credit = 0
         known = self.ghost.take(entry.key, self.small.length + self.main.length)
         (self.main if known else self.small).append(entry)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from tiercache.entry import Entry
 
-__all__ = ["PART", "Entries", "Shards", "make_entries"]
+__all__ = ["PART", "SHIFT", "Entries", "Shards", "make_entries", "parts_of"]
 
 PART: Final = 8192
 """Entries that one dictionary holds on average at the most.
@@ -19,58 +19,70 @@ nothing else meanwhile: 90 ms at 1,000,000 entries, a third of a millisecond her
 """
 
 
+SHIFT: Final = 20
+"""The lowest bit of a key's hash that chooses the part; by the lowest of all a dictionary finds its
+places, so keys of one part must not have those in common."""
+
+
 class Shards:
     """The part of a dictionary's interface that the memory tier needs, over several of them.
 
     Args:
         count: how many there are, a power of two.
+
+    Attributes:
+        parts: the dictionaries; the bits of a key's hash from `SHIFT` on say which is the key's.
     """
 
-    __slots__ = ("_mask", "_parts")
+    __slots__ = ("_mask", "parts")
 
     def __init__(self, count: int) -> None:
-        self._parts: tuple[dict[str, Entry], ...] = tuple({} for _ in range(count))
+        self.parts: tuple[dict[str, Entry], ...] = tuple({} for _ in range(count))
         self._mask = count - 1
 
     def get(self, key: str, /) -> Entry | None:
         """Return the key's entry, None if there is none."""
-        # Not the lowest bits, by which a dictionary finds its places: each would use few of them.
-        return self._parts[hash(key) >> 20 & self._mask].get(key)
+        return self.parts[hash(key) >> SHIFT & self._mask].get(key)
 
     def __getitem__(self, key: str) -> Entry:
-        return self._parts[hash(key) >> 20 & self._mask][key]
+        return self.parts[hash(key) >> SHIFT & self._mask][key]
 
     def __setitem__(self, key: str, entry: Entry) -> None:
-        self._parts[hash(key) >> 20 & self._mask][key] = entry
+        self.parts[hash(key) >> SHIFT & self._mask][key] = entry
 
     def __delitem__(self, key: str) -> None:
-        del self._parts[hash(key) >> 20 & self._mask][key]
+        del self.parts[hash(key) >> SHIFT & self._mask][key]
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(map(len, self.parts))
 
     def __iter__(self) -> Iterator[str]:
         """Yield the keys; each part as it is when its turn comes, whatever comes and goes."""
-        for part in self._parts:
+        for part in self.parts:
             yield from list(part)
 
     def values(self) -> Iterator[Entry]:
         """Yield the entries; each part as it is when its turn comes, whatever comes and goes."""
-        for part in self._parts:
+        for part in self.parts:
             yield from list(part.values())
 
     def items(self) -> Iterator[tuple[str, Entry]]:
         """Yield keys and entries; each part as it is when its turn comes."""
-        for part in self._parts:
+        for part in self.parts:
             yield from list(part.items())
 
     def clear(self) -> None:
         """Remove everything, part by part."""
-        for part in self._parts:
+        for part in self.parts:
             part.clear()
+
+
+def parts_of(entries: Entries) -> tuple[dict[str, Entry], ...]:
+    """Return the dictionaries that there are, as `Shards.parts`."""
+    return entries.parts if isinstance(entries, Shards) else (entries,)
 
 
 Entries = dict[str, "Entry"] | Shards

@@ -35,7 +35,7 @@ class Nothing:
     def __init__(self, cache: Any) -> None:
         self._calls, self._shelf = cache._calls, cache._shelf
 
-    def get(self, key: Any, default: Any = None, version: Any = None) -> Any:  # noqa: ARG002
+    def get(self, key: Any, default: Any = None, version: Any = None) -> Any:
         """Return nothing."""
 
 
