@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from benchmarks.coherence_history import quantile
-from benchmarks.gateway_client import Answer, Connection
+from benchmarks.gateway.client import Answer, Connection
 
 MOST_PATIENCE = 30.0
 """Seconds that a caller waits."""

@@ -1,9 +1,10 @@
-"""The processes that `benchmarks.loading` and the tests let ask for one cold key, all at once.
+"""The processes that the benchmarks and the tests let ask for one cold key, all at once.
 
     python -m benchmarks.loading_workers CONFIG
 
-A worker says "ready" when it hears what the others change, asks when it is told "go", and then
-says what its threads and tasks got, as JSON. `CONFIG` is the fields of `Config` as JSON.
+A worker says "ready" when its cache is (tiercache's hears what the others change), asks when it is
+told "go", and then says what its threads and tasks got, as JSON. `CONFIG` is the fields of `Config`
+as JSON.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.loading_rivals import TIERCACHE, opened
+
 KEY = "cold"
 PATIENCE = 60.0
 """Seconds within which a worker has to be ready, and all its callers to be answered."""
@@ -40,6 +43,7 @@ class Config:
         seconds: how long a load takes.
         first: what becomes of the first load of all: "" (it succeeds), "fails" or "hangs".
         options: `OPTIONS` of the cache.
+        rival: which cache it is, a name from `benchmarks.loading_rivals`; url is "" in memory.
     """
 
     url: str
@@ -49,6 +53,7 @@ class Config:
     seconds: float = 0.2
     first: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    rival: str = TIERCACHE
 
 
 @dataclass(slots=True)
@@ -73,16 +78,23 @@ class Source:
     def __call__(self) -> str:
         """Return the value, or do with the first load what the configuration says."""
         first = self._is_first()
-        if first and self._config.first == "hangs":
-            time.sleep(PATIENCE)
-        time.sleep(self._config.seconds)
+        time.sleep(self._time_of(first=first))
+        return self._end_of(first=first)
+
+    async def asynchronously(self) -> str:
+        """Do the same on an event loop."""
+        first = self._is_first()
+        await asyncio.sleep(self._time_of(first=first))
+        return self._end_of(first=first)
+
+    def _time_of(self, *, first: bool) -> float:
+        hangs = first and self._config.first == "hangs"
+        return self._config.seconds + (PATIENCE if hangs else 0)
+
+    def _end_of(self, *, first: bool) -> str:
         if first and self._config.first == "fails":
             raise LookupError("the source is away")
         return "value"
-
-    async def asynchronously(self) -> str:
-        """Do the same from an event loop."""
-        return await asyncio.to_thread(self)
 
     def _is_first(self) -> bool:
         with Path(self._config.log).open("ab", buffering=0) as log:
@@ -133,27 +145,9 @@ def ask(cache: Any, config: Config) -> Got:
 
 def main() -> None:
     """Be one worker."""
-    import django
-    from django.conf import settings
-
     logging.getLogger("tiercache").addHandler(logging.NullHandler())
     config = Config(**json.loads(sys.argv[1]))
-    conf = {
-        "BACKEND": "tiercache.backend.TieredCache",
-        "LOCATION": config.url,
-        "KEY_PREFIX": "loading",
-        "OPTIONS": config.options,
-    }
-    settings.configure(CACHES={"default": conf})
-    django.setup()
-    from django.core.cache import cache
-
-    end = time.monotonic() + PATIENCE
-    cache.get("nothing")
-    while cache.stats().backplane == "lost" and cache.stats().state == "up":
-        if time.monotonic() > end:
-            raise TimeoutError("the server is not heard")
-        time.sleep(0.005)
+    cache = opened(config.rival, config.url, config.options, PATIENCE)
     print("ready", flush=True)
     sys.stdin.readline()
     got = ask(cache, config)

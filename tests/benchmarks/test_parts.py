@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OURS = "tiercache"
 
 
-@pytest.mark.parametrize("name", ["operations", "threads", "asyncio", "memory", "growth"])
+@pytest.mark.parametrize("name", parts.MODULES)
 def test_a_part_is_found_by_the_name_that_it_has(name: str):
     part = parts.find(name)
     assert part.name == name

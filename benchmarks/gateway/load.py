@@ -1,6 +1,6 @@
 """As many requests as a server answers: by wrk where it is installed, else by a process of ours.
 
-    python -m benchmarks.gateway_load URL CONNECTIONS SECONDS
+    python -m benchmarks.gateway.load URL CONNECTIONS SECONDS
 
 is that process; it prints JSON.
 """
@@ -19,9 +19,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.coherence_history import quantile
-from benchmarks.gateway_client import Connection
+from benchmarks.gateway.client import Connection
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 _SCRIPT = """
 done = function(summary, latency, requests)
@@ -89,11 +89,23 @@ def _by_wrk(url: str, connections: int, seconds: int) -> Load:
         script.write(_SCRIPT)
         script.flush()
         said = _run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url])
-    return Load(**json.loads(said.rpartition("JSON ")[2]))
+    return parsed(said)
+
+
+def parsed(said: str) -> Load:
+    """Read what wrk has printed, at whose end is what our script has added.
+
+    Raises:
+        ValueError: That is not there.
+    """
+    _, found, figures = said.rpartition("JSON ")
+    if not found:
+        raise ValueError(f"wrk printed no figures: {said!r}")
+    return Load(**json.loads(figures))
 
 
 def _by_ours(url: str, connections: int, seconds: int) -> Load:
-    module = "benchmarks.gateway_load"
+    module = "benchmarks.gateway.load"
     return Load(
         **json.loads(_run([sys.executable, "-m", module, url, str(connections), str(seconds)]))
     )

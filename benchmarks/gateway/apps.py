@@ -1,4 +1,4 @@
-"""The applications that `benchmarks.gateway` serves, each made in a process of its own.
+"""The applications that the part "gateway" serves, each made in a process of its own.
 
 Where they find what they answer is in the environment: see `Setup`.
 """
@@ -61,16 +61,29 @@ def bare() -> Application:
 
 def pages() -> Any:
     """Make a Django project of one view under `cache_page`, without any other middleware."""
-    from django.conf import settings
     from django.core.asgi import get_asgi_application
+
+    _configure()
+    return get_asgi_application()
+
+
+def wsgi_pages() -> Any:
+    """Make the same for a WSGI server."""
+    from django.core.wsgi import get_wsgi_application
+
+    _configure()
+    return get_wsgi_application()
+
+
+def _configure() -> None:
+    from django.conf import settings
 
     settings.configure(
         ALLOWED_HOSTS=["127.0.0.1"],
         CACHES={"default": Setup.told().cache},
-        ROOT_URLCONF="benchmarks.gateway_pages",
+        ROOT_URLCONF="benchmarks.gateway.pages",
         SECRET_KEY="a benchmark",
     )
-    return get_asgi_application()
 
 
 def engine() -> Any:

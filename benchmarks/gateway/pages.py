@@ -1,4 +1,4 @@
-"""The view of the tiny project that `benchmarks.gateway_apps.pages` configures, and its address."""
+"""The view of the tiny project that `benchmarks.gateway.apps.pages` configures, and its address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.cache import cache_page
 
-from benchmarks.gateway_apps import Setup
+from benchmarks.gateway.apps import Setup
 
 _bodies = Setup.told().read()
 _made: Counter[str] = Counter()

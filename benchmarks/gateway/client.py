@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 _END = b"\r\n\r\n"
 
 
@@ -67,6 +68,8 @@ class Connection(asyncio.Protocol):
         if (length := _LENGTH.search(head)) is None:
             self._answer.set_exception(ConnectionError(f"no Content-Length: {head!r}"))
         elif len(body) >= int(length[1]):
+            if _CLOSES.search(head):
+                self.close()  # known to be lost before whoever waits can ask again
             self._answer.set_result(Answer(int(head[9:12]), head, body))
 
     def connection_lost(self, exc: Exception | None) -> None:
