@@ -4,8 +4,9 @@
     python -m benchmarks --page FILE
 
 Measures every part in turn, with a server of its own, shows the result in Markdown, and writes
-docs/performance.json, docs/performance.md and its pictures. With `--only` or `--quick` nothing is
-written into docs. `--page` makes the page anew from figures that were measured before.
+docs/performance.json, docs/performance.md and its pictures, and the figures in README.md. With
+`--only` or `--quick` none of that is written. `--page` makes the page anew from figures that were
+measured before.
 
 The status is 1 if a part failed; the page says why.
 """
@@ -23,15 +24,16 @@ from .parts import MODULES, find
 from .report import Report
 from .running import run
 
-DOCS: Final = Path(__file__).parent.parent / "docs"
+ROOT: Final = Path(__file__).parent.parent
+DOCS: Final = ROOT / "docs"
+README: Final = ROOT / "README.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; return the status."""
     given = _parser().parse_args(arguments)
     if given.page is not None:
-        page.write(Report.from_json(given.page.read_text()), DOCS)
-        _say(f"made {DOCS.name}/{page.PAGE} from {given.page}")
+        _make_page(Report.from_json(given.page.read_text()))
         return 0
     # So that a plain `kill` ends the servers, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -51,8 +53,14 @@ def _keep(report: Report, given: argparse.Namespace) -> None:
              f"and --only")  # fmt: skip
         return
     (DOCS / page.FIGURES).write_text(report.to_json())
+    _say(f"wrote {DOCS.name}/{page.FIGURES}")
+    _make_page(report)
+
+
+def _make_page(report: Report) -> None:
     page.write(report, DOCS)
-    _say(f"wrote {DOCS.name}/{page.FIGURES}, {DOCS.name}/{page.PAGE} and its pictures")
+    page.refresh(report, README)
+    _say(f"made {DOCS.name}/{page.PAGE}, its pictures, and the figures in {README.name}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from benchmarks.report import Report
 
 from .charts import SCHEMES, chart, is_drawn
 from .markdown import markdown, picture_name
+from .summary import refresh as refresh
 
 FIGURES: Final = "performance.json"
 PAGE: Final = "performance.md"

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import measuring, page, parts, running
+from benchmarks.page import summary
 from benchmarks.part import Part, Result, Run
 from tests.benchmarks.made import a_report, a_table
 
@@ -31,6 +32,9 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "docs"
     folder.mkdir()
     monkeypatch.setattr(command, "DOCS", folder)
+    readme = tmp_path / "README.md"
+    readme.write_text(f"Before.\n\n{summary.BEGIN}\nold\n{summary.END}\n\nAfter.\n")
+    monkeypatch.setattr(command, "README", readme)
     return folder
 
 
