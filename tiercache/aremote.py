@@ -6,8 +6,8 @@ import asyncio
 import inspect
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import redis.asyncio as aio
@@ -16,13 +16,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from .line import Command
 from .primary import Primary
 from .remote import MOST_CONNECTIONS
 from .role import ROLE
 from .sentinels import Address, Sentinels
 from .steps import Step
 from .trouble import FAILURES, away
-from .wire import Command, Wire, answer, unknown_scripts
+from .wire import Wire, answer, unknown_scripts
 
 # What redis-py keeps for itself among a pool's arguments, or what is not the same for asyncio.
 _NOT_TAKEN = frozenset(
@@ -68,18 +69,6 @@ class AsyncRemote:
             RedisAway: Redis did not serve it; it may have been carried out all the same.
             redis.exceptions.ResponseError: the command does not fit what is under the key.
         """
-        async with self._connection(deadline) as connection:
-            sent = self._wire.commands(step)
-            replies = await _exchange(connection, sent)
-            unknown = unknown_scripts(sent, replies)
-            if unknown:
-                again = await _exchange(connection, [command for _, command in unknown])
-                for (position, _), reply in zip(unknown, again, strict=True):
-                    replies[position] = reply
-            return answer(step, replies)
-
-    @asynccontextmanager
-    async def _connection(self, deadline: float) -> AsyncIterator[Any]:
         connection, connected, broken = None, False, True
         try:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0)), self._free:
@@ -87,7 +76,7 @@ class AsyncRemote:
                     connection = self._take()
                     await self._connect(connection, deadline)
                     connected = True
-                    yield connection
+                    reply = await self._carry_out(step, connection)
                     broken = False
                 except ResponseError:
                     broken = False
@@ -101,6 +90,17 @@ class AsyncRemote:
                 raise
             self._primary.doubt(trouble, connected=connected)
             raise trouble from exc
+        return reply
+
+    async def _carry_out(self, step: Step, connection: Any) -> Any:
+        sent = self._wire.commands(step)
+        replies = await _exchange(connection, sent)
+        unknown = unknown_scripts(sent, replies)
+        if unknown:
+            again = await _exchange(connection, [command for _, command in unknown])
+            for (position, _), reply in zip(unknown, again, strict=True):
+                replies[position] = reply
+        return answer(step, replies)
 
     def _take(self) -> Any:
         try:

@@ -92,6 +92,7 @@ class Backplane:
             self,
             preparation=scripts.load_all(),
             connect=self._primary.connect,
+            own=self.post.own if self.post else None,
             questions=(self.asked_on, answer),
         )
         sentinels = self._primary.sentinels
@@ -168,11 +169,15 @@ class Backplane:
             self._memory.invalidate_where(lambda key: not self._keep(key))
             self._traffic.changed(None)
             return
-        keys = tuple(keys)
+        keys = list(keys)
         named = len(keys)
         self._meter.messages += named > 0
         self._meter.invalidated += named
-        self._memory.invalidate_many(keys)
+        if named == 1:
+            # Nearly always, and on every node: so it is worth a way of its own.
+            self._memory.invalidate(keys[0])
+        else:
+            self._memory.invalidate_many(keys)
         if any(TAG in key for key in keys):
             # What was computed before an eviction is not for those who ask after it.
             self._traffic.loads.seal()

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from redis.exceptions import ResponseError
 
 from .breaker import jitter
+from .line import Line, line_of
 from .messages import parse
 from .role import ROLE, is_replica
 from .trouble import FAILURES
@@ -30,6 +31,16 @@ HEARTBEAT = 5.0
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
 """Seconds between attempts to connect, at first and at the most."""
+
+CLOSE = 0.001
+FIRST_REST = 0.0005
+LONGEST_REST = 0.004
+"""Seconds: what comes so soon after the last message is followed by a rest, so long at first, twice
+as long each time that it goes on, and so long at the most.
+
+What is said meanwhile is then read at once: to be woken costs as much as a dozen messages, and it
+stops whoever runs. What is said after a silence finds the thread waiting, and is told at once.
+"""
 
 JOIN = 1.0
 """Seconds that `close` waits for the thread at the most."""
@@ -62,6 +73,7 @@ class Listener:
         audience: who is told.
         preparation: commands to send before it, whose refusal does not matter.
         connect: connects the connection.
+        own: what messages begin with that tell this audience nothing; they are not even parsed.
         questions: a channel, and what returns the commands that answer what is said there; they
             are sent after all that was heard before has been told. A server that refuses the
             channel costs nothing but the questions, one that refuses an answer but that.
@@ -77,6 +89,7 @@ class Listener:
         *,
         preparation: Sequence[tuple[Any, ...]] = (),
         connect: Callable[[Any], None] = methodcaller("connect"),
+        own: bytes | None = None,
         questions: tuple[str, Answer] | None = None,
         heartbeat: float = HEARTBEAT,
     ) -> None:
@@ -85,12 +98,16 @@ class Listener:
         self._subscription = subscription
         self._audience = audience
         self._preparation = preparation
+        # No message begins with any of none.
+        self._own: bytes | tuple[bytes, ...] = own or ()
         self._questions = questions
+        self._asked_on = questions[0].encode() if questions else None
         self._answers_due = 0
         self._heartbeat = heartbeat
         self._closed = threading.Event()
         self._restarting = False
         self._connection: Any = None
+        self._line: Line  # of that connection
         self._pause = FIRST_PAUSE
         self._thread = threading.Thread(target=self._run, name="tiercache-listener", daemon=True)
 
@@ -147,15 +164,16 @@ class Listener:
         connection = self._connection = self._make()
         try:
             self._connect(connection)
+            self._line = line_of(connection)
             parser = connection._get_parser()
             parser.set_pubsub_push_handler(_as_it_is)
             parser.set_invalidation_push_handler(_as_it_is)
-            early = self._subscribe(connection)
+            self._subscribe(connection)
             self._audience.joined()
             try:
                 self._pause = FIRST_PAUSE
-                for reply in early:
-                    self._tell(connection, reply)
+                for said in self._early:
+                    self._take(connection, said)
                 self._hear_until_lost(connection)
             finally:
                 self._audience.lost()
@@ -163,40 +181,41 @@ class Listener:
             self._connection = None
             connection.disconnect()
 
-    def _subscribe(self, connection: Any) -> list[Any]:
-        """Subscribe; return what was said before all of it was acknowledged."""
-        connection.send_command(*ROLE, check_health=False)
-        _refuse_replica(self._read(connection))
-        for command in self._preparation:
-            connection.send_command(*command, check_health=False)
-            with suppress(ResponseError):
-                self._read(connection, disconnect_on_error=False)
-        early: list[Any] = []
-        for command in self._subscription():
-            connection.send_command(*command, check_health=False)
-            early += self._said_before_reply(connection)
+    def _subscribe(self, connection: Any) -> None:
+        """Subscribe; `_early` is then what was said before the audience knows of it."""
+        self._early: list[Any] = []
         self._answers_due = 0
+        _refuse_replica(_accepted(self._reply(connection, ROLE)))
+        for command in self._preparation:
+            self._reply(connection, command)
+        for command in self._subscription():
+            _accepted(self._reply(connection, command))
         if self._questions is not None:
-            connection.send_command("SUBSCRIBE", self._questions[0], check_health=False)
-            try:
-                early += self._said_before_reply(connection)
-            except ResponseError as exc:
+            reply = self._reply(connection, ("SUBSCRIBE", self._questions[0]))
+            if isinstance(reply, ResponseError):
                 logger.debug(
                     "tiercache.questions.refused: %s",
-                    exc,
+                    reply,
                     extra={"event": "tiercache.questions.refused"},
                 )
-        return early
 
-    def _said_before_reply(self, connection: Any) -> list[Any]:
-        """Read up to the reply to what was sent; return what was pushed before it."""
-        said: list[Any] = []
-        while _is_told(reply := self._read(connection, disconnect_on_error=False)):
-            said.append(reply)
-        return said
+    def _reply(self, connection: Any, command: tuple[Any, ...]) -> Any:
+        """Send a command and return its reply, a refusal as well."""
+        patience = min(connection.socket_timeout or self._heartbeat, self._heartbeat)
+        until = time.monotonic() + patience
+        connection.send_command(*command, check_health=False)
+        while (left := until - time.monotonic()) > 0:
+            self._early += self._line.arrived(left) or ()
+            # Nothing else has been asked, so there is one reply among what is told.
+            for said in self._early:
+                if not _is_told(said):
+                    self._early.remove(said)
+                    return said
+        raise TimeoutError(f"no reply to {command[0]} for {patience} s")
 
     def _hear_until_lost(self, connection: Any) -> None:
         heard = asked = time.monotonic()
+        rest = 0.0
         while not (self._closed.is_set() or self._restarting):
             now = time.monotonic()
             if now >= asked + self._heartbeat / 3:
@@ -204,52 +223,57 @@ class Listener:
                 connection.send_command(*ROLE, check_health=False)
                 asked = now
             wait = min(asked + self._heartbeat / 3, heard + self._heartbeat) - now
-            if connection.can_read(max(wait, 0)):
-                self._hear(connection)
-                heard = time.monotonic()
+            if self._hear(connection, max(wait, 0)):
+                before, heard = heard, time.monotonic()
+                rest = _rest_after(rest, heard - before)
+                if rest:
+                    time.sleep(rest)
             elif time.monotonic() >= heard + self._heartbeat:
                 raise TimeoutError(f"silent for {self._heartbeat} s")
 
-    def _hear(self, connection: Any) -> None:
-        try:
-            reply = self._read(connection)
-        except ResponseError as exc:
-            if not self._answers_due:
-                raise
-            logger.debug(
-                "tiercache.answer.refused: %s", exc, extra={"event": "tiercache.answer.refused"}
-            )
-            reply = None
-        if not isinstance(reply, dict | list):
-            # The reply to an answer; all else comes as a mapping, or is pushed.
-            self._answers_due = max(self._answers_due - 1, 0)
-        self._tell(connection, reply)
+    def _hear(self, connection: Any, seconds: float) -> bool:
+        """Take in what comes within so many seconds; tell whether anything has."""
+        replies = self._line.arrived(seconds)
+        for reply in replies or ():
+            self._take(connection, reply)
+        return replies is not None
 
-    @staticmethod
-    def _read(connection: Any, **options: Any) -> Any:
-        return connection.read_response(push_request=True, **options)
-
-    def _tell(self, connection: Any, reply: Any) -> None:
-        if isinstance(reply, dict):
+    def _take(self, connection: Any, reply: Any) -> None:
+        """Tell what was pushed; see to the replies, which are to the heartbeat or to answers."""
+        if isinstance(reply, list):
+            if reply[0] == b"message":
+                if not reply[2].startswith(self._own):
+                    self._tell(connection, reply[1], reply[2])
+            elif reply[0] == b"invalidate":
+                self._tell_invalidated(reply[1])
+        elif isinstance(reply, dict):
             _refuse_replica(reply)
-        if not isinstance(reply, list):
-            return
-        kind, *rest = reply
-        if kind == b"message" and self._is_question(rest[0]):
-            self._answer(connection, rest[-1])
-        elif kind == b"message":
-            message = parse(rest[-1])
-            if message is None:
-                self._audience.heard(None, None)
-            else:
-                self._audience.heard(message.origin, message.keys)
-        elif kind == b"invalidate":
-            (names,) = rest
-            keys = None if names is None else [name.decode(errors="replace") for name in names]
-            self._audience.heard(None, keys)
+        else:
+            self._see_answered(reply)
 
-    def _is_question(self, channel: bytes) -> bool:
-        return self._questions is not None and channel == self._questions[0].encode()
+    def _tell(self, connection: Any, channel: bytes, data: bytes) -> None:
+        if channel == self._asked_on:
+            self._answer(connection, data)
+            return
+        message = parse(data)
+        if message is None:
+            self._audience.heard(None, None)
+        else:
+            self._audience.heard(message.origin, message.keys)
+
+    def _tell_invalidated(self, names: list[bytes] | None) -> None:
+        keys = None if names is None else [name.decode(errors="replace") for name in names]
+        self._audience.heard(None, keys)
+
+    def _see_answered(self, reply: Any) -> None:
+        """Count the reply to an answer; a refusal of anything else ends the connection."""
+        if isinstance(reply, ResponseError):
+            if not self._answers_due:
+                raise reply
+            logger.debug(
+                "tiercache.answer.refused: %s", reply, extra={"event": "tiercache.answer.refused"}
+            )
+        self._answers_due = max(self._answers_due - 1, 0)
 
     def _answer(self, connection: Any, data: bytes) -> None:
         assert self._questions is not None  # noqa: S101 - `_is_question` has seen it
@@ -258,8 +282,21 @@ class Listener:
             self._answers_due += 1
 
 
+def _rest_after(rest: float, gap: float) -> float:
+    """Return how long to rest, given the last rest and the time since something was heard."""
+    if gap >= max(CLOSE, rest * 2):
+        return 0.0
+    return min(rest * 2, LONGEST_REST) or FIRST_REST
+
+
 def _is_told(reply: Any) -> bool:
     return isinstance(reply, list) and reply[:1] in ([b"message"], [b"invalidate"])
+
+
+def _accepted(reply: Any) -> Any:
+    if isinstance(reply, ResponseError):
+        raise reply
+    return reply
 
 
 def _refuse_replica(reply: Any) -> None:

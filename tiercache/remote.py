@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from typing import Any, cast
 
 from django_redis.exceptions import ConnectionInterrupted
@@ -22,11 +21,12 @@ from redis.retry import Retry
 
 from .deadline import bounded
 from .exceptions import RedisAway
+from .line import Command
 from .primary import Primary
 from .steps import Call, Step
 from .telemetry import Place
 from .trouble import FAILURES, away
-from .wire import Command, Wire, answer, unknown_scripts
+from .wire import Wire, answer, unknown_scripts
 
 MOST_CONNECTIONS = 64
 """Connections that calls use at once, unless the pool allows fewer; further ones wait."""
@@ -45,8 +45,13 @@ class Remote:
         self._pool = pool
         self._primary = Primary.of(pool)
         self._wire = wire
+        self._most = min(pool.max_connections, MOST_CONNECTIONS)
+        self._begin()
+
+    def _begin(self) -> None:
         self._idle: deque[Any] = deque()
-        self._free = threading.Semaphore(min(pool.max_connections, MOST_CONNECTIONS))
+        self._given_back = threading.Condition()
+        self._made = self._waiting = 0
 
     def perform(self, step: Step, deadline: float) -> Any:
         """Carry out a step by the deadline (`time.monotonic()`) and return its answer.
@@ -55,17 +60,37 @@ class Remote:
             RedisAway: Redis did not serve it; it may have been carried out all the same.
             redis.exceptions.ResponseError: the command does not fit what is under the key.
         """
-        with self._connection(deadline) as connection:
-            if isinstance(step, Call):
-                return _call(step, _Client(connection, self._pool, self._wire.afterwards(step)))
-            sent = self._wire.commands(step)
-            replies = _exchange(connection, sent)
-            unknown = unknown_scripts(sent, replies)
-            if unknown:
-                again = _exchange(connection, [command for _, command in unknown])
-                for (position, _), reply in zip(unknown, again, strict=True):
-                    replies[position] = reply
-            return answer(step, replies)
+        connection, broken = None, True
+        try:
+            connection = self._borrow(deadline)
+            reply = self._carry_out(step, connection)
+            broken = False
+        except FAILURES as exc:
+            connected = connection is not None
+            trouble = away(exc, connected=connected)
+            if trouble is None:
+                # A refused command leaves the connection as good as it was.
+                broken = not isinstance(exc, ResponseError)
+                raise
+            broken = trouble.kind not in RedisAway.WRITES_ONLY - {"readonly"}
+            self._primary.doubt(trouble, connected=connected)
+            raise trouble from exc
+        finally:
+            if connection is not None:
+                self._give_back(connection, broken=broken)
+        return reply
+
+    def _carry_out(self, step: Step, connection: Any) -> Any:
+        if isinstance(step, Call):
+            return _call(step, _Client(connection, self._pool, self._wire.afterwards(step)))
+        sent, line = self._wire.commands(step), connection.line
+        replies = line.exchange(sent)
+        unknown = unknown_scripts(sent, replies)
+        if unknown:
+            again = line.exchange([command for _, command in unknown])
+            for (position, _), reply in zip(unknown, again, strict=True):
+                replies[position] = reply
+        return answer(step, replies)
 
     def place(self, store: str) -> Place:
         """Return where the server is; `store` is what logs call it."""
@@ -84,42 +109,17 @@ class Remote:
 
     def reset_after_fork(self) -> None:
         """Forget the parent's connections without a word to the server, which is still theirs."""
-        self._idle = deque()
-        self._free = threading.Semaphore(min(self._pool.max_connections, MOST_CONNECTIONS))
+        self._begin()
         self._pool.reset()
         self._primary.reset_after_fork()
 
-    @contextmanager
-    def _connection(self, deadline: float) -> Iterator[Any]:
-        connection, broken = None, True
-        try:
-            connection = self._borrow(deadline)
-            yield connection
-            broken = False
-        except FAILURES as exc:
-            connected = connection is not None
-            trouble = away(exc, connected=connected)
-            if trouble is None:
-                # A refused command leaves the connection as good as it was.
-                broken = not isinstance(exc, ResponseError)
-                raise
-            broken = trouble.kind not in RedisAway.WRITES_ONLY - {"readonly"}
-            self._primary.doubt(trouble, connected=connected)
-            raise trouble from exc
-        finally:
-            if connection is not None:
-                self._give_back(connection, broken=broken)
-
     def _borrow(self, deadline: float) -> Any:
-        if not self._free.acquire(timeout=max(deadline - time.monotonic(), 0)):
-            raise MaxConnectionsError("all connections are in use")
         try:
-            connection = self._take()
-        except BaseException:
-            self._free.release()
-            raise
-        connection.deadline = deadline
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._one_more(deadline)
         try:
+            connection.deadline = deadline
             if connection.is_stale() or connection.turn != self._primary.turn:
                 connection.disconnect()
                 self._primary.connect(connection)
@@ -128,14 +128,25 @@ class Remote:
             raise
         return connection
 
-    def _take(self) -> Any:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            connection = cast("Any", self._pool.make_connection())
-            # One place decides what a failure means, and that is not a retry with its pauses.
-            connection.retry = Retry(NoBackoff(), 0)
-            return connection
+    def _one_more(self, deadline: float) -> Any:
+        """Return a new connection, or one that is given back if there may be no more."""
+        with self._given_back:
+            if self._made < self._most:
+                connection = cast("Any", self._pool.make_connection())
+                self._made += 1
+                # One place decides what a failure means, and that is not a retry with its pauses.
+                connection.retry = Retry(NoBackoff(), 0)
+                return connection
+            # First counted, then looked: whoever gives back does it the other way round.
+            self._waiting += 1
+            try:
+                while True:
+                    with suppress(IndexError):
+                        return self._idle.pop()
+                    if not self._given_back.wait(max(deadline - time.monotonic(), 0)):
+                        raise MaxConnectionsError("all connections are in use")
+            finally:
+                self._waiting -= 1
 
     def _give_back(self, connection: Any, *, broken: bool) -> None:
         connection.deadline = None
@@ -145,7 +156,9 @@ class Remote:
             self._idle.appendleft(connection)
         else:
             self._idle.append(connection)
-        self._free.release()
+        if self._waiting:
+            with self._given_back:
+                self._given_back.notify()
 
 
 def _call(step: Call, client: Redis) -> Any:
@@ -154,18 +167,6 @@ def _call(step: Call, client: Redis) -> Any:
     except ConnectionInterrupted as exc:
         # django-redis wraps what redis-py raised, in some of its calls.
         raise exc.__cause__ or exc from None
-
-
-def _exchange(connection: Any, commands: list[Command]) -> list[Any]:
-    """Send commands at once and read one reply for each; a refusal is a reply as well."""
-    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-    replies = []
-    for _ in commands:
-        try:
-            replies.append(connection.read_response(disconnect_on_error=False))
-        except ResponseError as exc:
-            replies.append(exc)
-    return replies
 
 
 class _Client(Redis):
@@ -182,7 +183,7 @@ class _Client(Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         if self._afterwards:
             sent = [("MULTI",), args, *self._afterwards, ("EXEC",)]
-            _, queued, *_, done = _exchange(self._borrowed, sent)
+            _, queued, *_, done = self._borrowed.line.exchange(sent)
             source = _Reply(queued if isinstance(queued, ResponseError) else _first_of(done))
         else:
             self._borrowed.send_command(*args, check_health=False)

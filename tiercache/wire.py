@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from redis.exceptions import NoScriptError, ResponseError
 
 from . import scripts
 from .header import MARK
 from .keys import COUNTS, lease_of
+from .line import Command
 from .messages import Post
 from .steps import (
     NOT_AN_INTEGER,
@@ -40,8 +41,6 @@ from .steps import (
     Take,
     Taken,
 )
-
-Command: TypeAlias = tuple[Any, ...]
 
 AT_ONCE: Final = 1000
 """Keys that one script takes: Lua's stack holds some 8,000, and others wait while it runs."""
@@ -125,8 +124,9 @@ class Wire:
                 for key, raw in step.items
             ]
         if len(step.items) == 1:
+            ((key, raw),) = step.items
             tail = () if step.life is None else ("PX", step.life)
-            return [self._change(scripts.SET, step.keys, step.items[0][1], *tail)]
+            return [self._change(scripts.SET, (key,), raw, *tail)]
         return [
             self._change(
                 scripts.SET_MANY, tuple([key for key, _ in items]), life, *[raw for _, raw in items]
@@ -169,6 +169,8 @@ class Wire:
 
 def unknown_scripts(sent: Sequence[Command], replies: Sequence[Any]) -> list[tuple[int, Command]]:
     """Return what the server did not run for want of the script's text, and where it stood."""
+    if NoScriptError not in map(type, replies):
+        return []
     return [
         (position, scripts.run_with_text(command))
         for position, (command, reply) in enumerate(zip(sent, replies, strict=True))
@@ -201,9 +203,11 @@ def _read(step: Read) -> list[Command]:
 
 
 def _found(_: Read, replies: list[Any]) -> list[Found | None]:
-    values, *lefts = map(_checked, replies)
+    for reply in replies:
+        _checked(reply)
     return [
-        None if left == -2 else Found(raw, left) for raw, left in zip(values, lefts, strict=True)
+        None if left == -2 else Found(raw, left)
+        for raw, left in zip(replies[0], replies[1:], strict=True)
     ]
 
 

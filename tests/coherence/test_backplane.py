@@ -406,6 +406,7 @@ def test_another_nodes_message_about_the_same_key_is_not_taken_for_its_own(pair:
         b"null",
         b'["x", [1]]',
         b'["x", [["a"]]]',
+        b'["x", ["a"]] ["more"]',
         b"[" * 100_000,
     ],
     ids=lambda data: repr(data[:16]),

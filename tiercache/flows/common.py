@@ -184,18 +184,14 @@ class Tiers:
         """Return an entry as Redis sent it, None where there is none that can be read."""
         if found is None:
             return None
-        error = Undecodable("what is stored under this key is not a string")
-        if found.raw is not None:
-            try:
-                meta, raw = split(found.raw)
-                value, copy = self._codec.unpack(raw)
-            except Undecodable as exc:
-                error = exc
-            else:
-                left = None if found.left == FOREVER else found.left
-                return Decoded(value, copy, left, meta, found.raw)
-        self._count_undecodable(key, error)
-        return None
+        try:
+            whole = _string(found.raw)
+            meta, raw = split(whole)
+            value, copy = self._codec.unpack(raw)
+        except Undecodable as exc:
+            self._count_undecodable(key, exc)
+            return None
+        return Decoded(value, copy, None if found.left == FOREVER else found.left, meta, whole)
 
     def _keep(
         self, key: str, entry: Decoded, ticket: int, asked: float, numbers: dict[str, Any]
@@ -304,3 +300,9 @@ class Tiers:
             self._calls.loaded += times
         if sources.watching and times:
             sources.note(tier, None if left is None else left / 1000, error)
+
+
+def _string(raw: bytes | None) -> bytes:
+    if raw is None:
+        raise Undecodable("what is stored under this key is not a string")
+    return raw
