@@ -17,6 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tiercache.entry import DEAD, GRAIN, MISSING, OVERHEAD, SERIALIZED, Copy, Entry
 from tiercache.memory import SLICE, STRIPES, MemoryTier
 from tiercache.policies import POLICIES
+from tiercache.shards import Shards
+from tiercache.shelf import Shelf
 
 FOREVER = float("inf")
 
@@ -56,7 +58,8 @@ def check_consistent(tier: MemoryTier) -> None:
             standing.append(entry)
             entry = entry.after
     assert len(standing) == sum(queue.length for queue in tier._policy.queues)
-    assert {entry.key: entry for entry in standing} == tier.entries
+    assert {entry.key: entry for entry in standing} == dict(tier.entries.items())
+    assert len(tier) == len(tier.entries)
     assert all(key is entry.key for key, entry in tier.entries.items())
     assert sum(entry.size for entry in standing) == tier.bytes
     assert all(entry.deadline != DEAD for entry in standing)
@@ -588,8 +591,9 @@ class MemoryTierModel(RuleBasedStateMachine):
         policy=st.sampled_from(sorted(POLICIES)),
         max_entries=st.integers(1, 8),
         max_bytes=st.integers(300, 5000),
+        in_parts=st.booleans(),
     )
-    def begin_empty(self, policy, max_entries, max_bytes):
+    def begin_empty(self, policy, max_entries, max_bytes, in_parts):
         self.clock = Clock()
         self.bounds = (max_entries, max_bytes, 1500)
         self.tier = make_tier(
@@ -599,6 +603,12 @@ class MemoryTierModel(RuleBasedStateMachine):
             max_bytes=max_bytes,
             max_entry_bytes=1500,
         )
+        if in_parts:
+            self.tier._hold_in(Shards(4))
+        self.shelves = [Shelf(head, most) for head, most in (("", 20), ("key1", 2))]
+        for shelf in self.shelves:
+            self.tier.serve(shelf)
+            shelf.open(self.tier.entries, by_name=True)
         self.written: dict[str, tuple[int, float]] = {}  # by key: value and deadline
         self.tickets: dict[str, tuple[int, bool]] = {}  # by key: ticket, whether a write's
         self.valid: set[str] = set()  # keys whose ticket must be valid
@@ -682,6 +692,9 @@ class MemoryTierModel(RuleBasedStateMachine):
     def invalidate_all(self, fork):
         if fork:
             self.tier.reset_after_fork()
+            for shelf in self.shelves:
+                shelf.begin()
+                shelf.open(self.tier.entries, by_name=True)
         else:
             self.tier.invalidate_all()
         self.valid.clear()
@@ -691,6 +704,26 @@ class MemoryTierModel(RuleBasedStateMachine):
     def read(self, key):
         entry = self.tier.fresh(key)
         assert (entry is not None) == self.lived(key)
+
+    @rule(key=KEYS)
+    def learn(self, key):
+        entry = self.tier.entries.get(key)
+        for shelf in self.shelves:
+            if entry is not None and key.startswith(shelf.head):
+                shelf.learn(shelf.names, key.removeprefix(shelf.head), entry)
+
+    @rule(key=KEYS, size=SIZES)
+    def recast(self, key, size):
+        entry = self.tier.entries.get(key)
+        if entry is None:
+            return
+        copy = make_copy(entry.held, size)
+        more = Entry(key, copy, FOREVER).size - entry.size
+        room = self.tier.bytes + more <= self.bounds[1] and entry.size + more <= self.bounds[2]
+        kept = set(self.tier.entries)
+        assert self.tier.recast(entry, copy) == room
+        assert set(self.tier.entries) == kept
+        assert (entry.deadline == DEAD) == room
 
     @rule(key=KEYS, life=LIVES)
     def retime(self, key, life):
@@ -719,6 +752,12 @@ class MemoryTierModel(RuleBasedStateMachine):
     def holds_what_was_last_written(self):
         for key, entry in getattr(self, "tier", make_tier()).entries.items():
             assert (entry.held, entry.deadline) == self.written[key]
+
+    @invariant()
+    def names_stand_for_what_is_held(self):
+        for shelf in getattr(self, "shelves", ()):
+            for name, entry in shelf.names.items():
+                assert self.tier.entries[shelf.head + name] is entry
 
     @invariant()
     def keeps_its_bounds_and_its_books(self):

@@ -8,15 +8,16 @@ import pickle
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from django.http import HttpResponse, JsonResponse
 from django.utils.safestring import mark_safe
 
 from tests.support.caches import settings_for
-from tiercache.codec import pickle_codec
+from tiercache.codec import make_codec, pickle_codec
 from tiercache.entry import FIXED, MOLDED, SERIALIZED
+from tiercache.molds import mold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,31 @@ class Counting(Plain):
 
 class ListLike(list):
     pass
+
+
+class MadeAgain(Plain):
+    """Remembers its instances, whose state anybody may change through it."""
+
+    made: ClassVar[list[Any]] = []
+
+    def __new__(cls, **_: Any) -> Any:
+        new = super().__new__(cls)
+        cls.made.append(new)
+        return new
+
+
+class Closing(Plain):
+    """Changes itself when nobody needs it any more, as the value does that a mold was made of."""
+
+    def __del__(self) -> None:
+        self.__dict__.clear()
+
+
+class RestoredOnItsOwn(Plain):
+    def __getattr__(self, name: str) -> Any:
+        if name != "__setstate__":
+            raise AttributeError(name)
+        return lambda state: self.__dict__.update(state, restored=True)
 
 
 def response() -> HttpResponse:
@@ -174,6 +200,10 @@ NOT_MOLDABLE: dict[str, Callable[[], Any]] = {
     "what is registered with copyreg": lambda: Registered(a=1),
     "what reduces itself": lambda: Reduced(a=1),
     "what is made with arguments": lambda: WithArguments(a=1),
+    "what makes its instances itself": lambda: MadeAgain(a=1),
+    "what is finalized": lambda: Closing(a=[1]),
+    "what restores itself by an attribute of the instance": lambda: RestoredOnItsOwn(a=1),
+    "many small objects, which would take far more": lambda: [Point(n) for n in range(100)],
     "what has slots": lambda: Plain(a=Slotted()),
     "what is another each time": lambda: Counting(a=1),
     "a list with a class of its own": lambda: Plain(a=ListLike([1])),
@@ -195,6 +225,34 @@ def deep(levels: int) -> Any:
 @pytest.mark.parametrize("kind", NOT_MOLDABLE)
 def test_there_is_no_mold_for(kind: str) -> None:
     assert mold_of(NOT_MOLDABLE[kind]()) is None
+
+
+def test_a_response_with_many_headers_has_a_mold() -> None:
+    made = response()
+    made.content = b"{}"
+    for number in range(40):
+        made.headers[f"X-Header-{number}"] = f"some value of header {number}"
+    assert mold_of(made) is not None
+
+
+def test_a_pickle_without_objects_is_not_even_read() -> None:
+    """A site's rows are lists and dicts: each time, they would cost more than many hits."""
+    read: list[bytes] = []
+    rows = pickle.dumps([{"name": str(number)} for number in range(100)])
+    assert mold(rows, read.append, pickle.dumps, CODEC._size_if_immutable) is None
+    assert not read
+
+
+def test_there_is_no_mold_with_a_serializer_other_than_pickle() -> None:
+    """Whose bytes have no class in them, whatever they look like."""
+    codec = make_codec({"SERIALIZER": "django_redis.serializers.msgpack.MSGPackSerializer"})
+    codec.loads = None
+    assert codec.mold(pickle.dumps(response())) is None
+
+
+def test_what_cannot_be_unpickled_again_has_no_mold() -> None:
+    data = pickle.dumps(response()).replace(b"HttpResponse", b"NttpResponse")
+    assert CODEC.mold(data) is None
 
 
 def test_a_mold_accounts_for_more_than_its_bytes() -> None:
@@ -270,3 +328,46 @@ def test_an_incremented_version_and_a_copy_of_a_molded_value_are_right(cache: An
     assert cache.get("key", version=2) == Point(1, ["a"])
     assert cache.touch("key", 30, version=2)
     assert cache.get("key", version=2) == Point(1, ["a"])
+
+
+@pytest.fixture
+def molded_before_a_write(cache: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let a hit of another thread recast the entry between its look-up and the next write."""
+    put = cache._node.memory.put
+
+    def recast_and_put(*args: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        cache._local.cast(held(cache))
+        assert held(cache).form & MOLDED
+        return put(*args, **options)
+
+    def begin() -> None:
+        monkeypatch.setattr(cache._node.memory, "put", recast_and_put)
+
+    return begin
+
+
+def test_what_is_molded_meanwhile_can_be_touched(cache: Any, molded_before_a_write: Any) -> None:
+    cache.set("key", response(), 60, tags=["t"])
+    molded_before_a_write()
+    assert cache.touch("key", 30)
+    assert 25 <= cache.ttl("key") <= 30
+
+
+def test_what_is_molded_meanwhile_is_no_obstacle_to_a_new_entry(
+    cache: Any, molded_before_a_write: Any
+) -> None:
+    cache.set("key", response(), 60, tags=["t"])
+    cache.evict_tags("t")
+    molded_before_a_write()
+    assert cache.add("key", "new")
+    assert cache.get("key") == "new"
+
+
+@pytest.mark.parametrize("value", [("text",) * 100 + ("x" * 1000,), response(), {"a": [1]}])
+def test_a_touched_entry_accounts_for_as_much_as_before(cache: Any, value: Any) -> None:
+    cache.set("key", value, 60, tags=["t"])
+    before = cache.stats().bytes
+    for _ in range(3):
+        assert cache.touch("key", 30)
+    assert cache.stats().bytes == before

@@ -14,7 +14,7 @@ from tests.support.caches import settings_for
 from tiercache import shelf as shelf_module
 from tiercache.entry import Copy
 from tiercache.memory import MemoryTier
-from tiercache.shelf import Shelf
+from tiercache.shelf import LONGEST_NAME, Shelf
 from tiercache.shelves import MOST_HEADS, Shelves
 
 if TYPE_CHECKING:
@@ -146,6 +146,27 @@ def test_there_are_never_more_names_than_allowed(tier: MemoryTier) -> None:
         learn(tier, shelf, str(number))
         assert len(shelf.names) <= 5
     assert "22" in shelf.names
+
+
+def test_a_long_key_has_no_name(tier: MemoryTier) -> None:
+    """Names are not accounted for, so a site's keys of kilobytes must not stand there again."""
+    shelf = make_shelf(tier)
+    for length in (LONGEST_NAME, LONGEST_NAME + 1):
+        hold(tier, HEAD + "x" * length)
+        learn(tier, shelf, "x" * length)
+    assert list(shelf.names) == ["x" * LONGEST_NAME]
+
+
+def test_a_shelf_is_served_before_anybody_can_find_it(
+    tier: MemoryTier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork in between would leave the child a shelf that never forgets."""
+    shelves = Shelves(tier, 10**6)
+    known_then: list[Any] = []
+    monkeypatch.setattr(tier, "serve", lambda _: known_then.extend(shelves._known))
+    shelves.of(HEAD, strict=False)
+    assert known_then
+    assert (HEAD, False) not in known_then
 
 
 def test_keys_that_begin_otherwise_are_none_of_the_shelf_s(tier: MemoryTier) -> None:

@@ -280,6 +280,41 @@ def test_an_instance_accepts_attributes(cache: Any) -> None:
     assert cache.get("key") is None
 
 
+class WithItsOwn(TieredCache):
+    def __init__(self, location: Any, params: dict[str, Any]) -> None:
+        self.seen: list[str] = []
+        super().__init__(location, params)
+
+
+class OfTenants(TieredCache):
+    tenant = ""
+    key_prefix = property(lambda self: OfTenants.tenant, lambda self, _: None)  # type: ignore[assignment]
+
+
+def test_an_instance_of_a_derived_class_has_what_it_was_given_before(make_caches: Any) -> None:
+    make_caches()
+    params = {"OPTIONS": {}}
+    one, two = WithItsOwn("", params), WithItsOwn("", params)
+    one.seen.append("one's")
+    assert two.seen == []
+
+
+def test_a_derived_class_may_choose_its_prefix_at_each_call(
+    make_caches: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_caches()
+    cache = OfTenants("", {"OPTIONS": {}})
+    monkeypatch.setattr(OfTenants, "tenant", "one")
+    cache.set("key", "one's")
+    assert cache.get("key") == cache.get("key") == "one's"
+    monkeypatch.setattr(OfTenants, "tenant", "two")
+    assert cache.get("key") is None
+
+
+def test_a_class_that_asks_for_a_part_of_keys_too_early_can_tell() -> None:
+    assert getattr(TieredCache.__new__(TieredCache), "version", None) is None
+
+
 def test_the_class_is_no_locmem_cache() -> None:
     """Some libraries refuse whatever derives from it."""
     assert not issubclass(TieredCache, LocMemCache)

@@ -57,9 +57,7 @@ class Bounded:
             raise ValueError(
                 f"bounds must be at least 1, not {max_entries=}, {max_bytes=}, {max_entry_bytes=}"
             )
-        self.entries: Entries = make_entries(max_entries)
-        self._parts = parts_of(self.entries)
-        self._mask = len(self._parts) - 1
+        self._hold_in(make_entries(max_entries))
         self._shelves: tuple[Shelf, ...] = ()
         self._clock = clock
         self._max_entries = max_entries
@@ -68,6 +66,11 @@ class Bounded:
         self._policy_type = POLICIES[policy]
         self._entry_type = self._policy_type.entry_type
         self._begin_empty()
+
+    def _hold_in(self, entries: Entries) -> None:
+        self.entries = entries
+        self._parts = parts_of(entries)
+        self._mask = len(self._parts) - 1
 
     def _begin_empty(self) -> None:
         self._lock = Lock()

@@ -69,7 +69,8 @@ class Codec:
         dumps, loads: the serializer's.
         compress, decompress: the compressor's.
         atoms: immutable types that survive the serializer; such values are held as they are.
-        groups: whether tuples and frozensets of atoms are held as they are, too.
+        pickles: whether the serializer is pickle: then tuples and frozensets of atoms are held as
+            they are, too, and objects may have molds.
         times: whether times of day come back with their `fold` (pickle's protocol 4 and later).
     """
 
@@ -81,7 +82,7 @@ class Codec:
         compress: Callable[[bytes], bytes],
         decompress: Callable[[bytes], bytes],
         atoms: frozenset[type],
-        groups: bool,
+        pickles: bool,
         times: bool = True,
     ) -> None:
         self.loads = loads
@@ -89,7 +90,7 @@ class Codec:
         self._compress = compress
         self._decompress = decompress
         self._atoms = atoms
-        self._groups = groups
+        self._pickles = pickles
         self._times = _TIMES if times else frozenset()
 
     def pack(self, value: Any) -> Packed:
@@ -131,12 +132,10 @@ class Codec:
         return value, self._copy(value, data)
 
     def mold(self, data: bytes) -> Mold | None:
-        """Return what makes the value of a `SERIALIZED` copy faster than the serializer, if any.
-
-        Raises:
-            Exception: whatever the serializer raises for bytes that it cannot read.
-        """
-        return mold(self.loads(data), self._dumps, self._size_if_immutable)
+        """Return what makes the value of a `SERIALIZED` copy faster than the serializer, if any."""
+        if not self._pickles:
+            return None
+        return mold(data, self.loads, self._dumps, self._size_if_immutable)
 
     def _copy(self, value: Any, data: bytes) -> Copy:
         try:
@@ -152,7 +151,7 @@ class Codec:
         kind = type(value)
         if kind in self._atoms or kind is int:
             return getsizeof(value)
-        if not self._groups:
+        if not self._pickles:
             return None
         if kind in self._times:
             return getsizeof(value) if type(value.tzinfo) in _ZONES else None
@@ -175,7 +174,7 @@ def pickle_codec() -> Codec:
         compress=lambda data: data,
         decompress=lambda data: data,
         atoms=_PICKLE_ATOMS,
-        groups=True,
+        pickles=True,
     )
 
 
@@ -202,6 +201,6 @@ def make_codec(options: Mapping[str, Any]) -> Codec:
         compress=compressor.compress,
         decompress=decompress if compressor_path != IDENTITY else compressor.decompress,
         atoms=ATOMS.get(serializer_path, frozenset()),
-        groups=serializer_path == PICKLE,
+        pickles=serializer_path == PICKLE,
         times=int(options.get("PICKLE_VERSION", pickle.DEFAULT_PROTOCOL)) % 256 >= FOLD_IS_KEPT,
     )

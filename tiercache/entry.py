@@ -159,6 +159,11 @@ def end(entry: Entry) -> float:
     return until
 
 
+def size_of_copy(entry: Entry) -> int:
+    """Return a size of which another entry with the same key accounts for as much as this one."""
+    return entry.size - GRAIN - OVERHEAD - getsizeof(entry.key)
+
+
 class Lookup(Protocol):
     """What the hit path asks for entries: the tier's dictionary, or what stands in for it."""
 

@@ -44,13 +44,23 @@ _T = TypeVar("_T")
 
 
 class KeyPart:
-    """An attribute of a face that full keys are made of: with another one, hits are elsewhere."""
+    """An attribute of a face that full keys are made of: with another one, hits are elsewhere.
+
+    A class of the site's own that defines it otherwise is not told apart so: its faces make each
+    full key anew.
+    """
 
     def __set_name__(self, _: type, name: str) -> None:
         self._name = name
 
     def __get__(self, face: Any, _: type | None = None) -> Any:
-        return self if face is None else face.__dict__[self._name]
+        if face is None:
+            return self
+        try:
+            return face.__dict__[self._name]
+        except KeyError:
+            # As where it is no descriptor: so that hasattr() and getattr() can tell.
+            raise AttributeError(f"this cache has no {self._name} yet") from None
 
     def __set__(self, face: Any, value: Any) -> None:
         face.__dict__[self._name] = value
@@ -80,7 +90,9 @@ class Face(BaseCache):
 
     def __init__(self, location: Any, params: dict[str, Any]) -> None:
         binding = stores.bind(location, params)
-        made = binding.made.get(type(self))
+        # A class of the site's own may have given it something before, which stays its own.
+        bare = not self.__dict__
+        made = binding.made.get(type(self)) if bare else None
         if made is not None:
             # Under ASGI Django makes one for each request that uses the cache.
             self.__dict__.update(made)
@@ -96,12 +108,15 @@ class Face(BaseCache):
         self._budget = binding.options.time_budget
         self._jitter = binding.options.jitter
         self._choose_shelf()
-        if super().__init__.__func__ is BaseCache.__init__:  # type: ignore[attr-defined]
+        if bare and super().__init__.__func__ is BaseCache.__init__:  # type: ignore[attr-defined]
             binding.made[type(self)] = dict(self.__dict__)
 
     def _choose_shelf(self) -> None:
         """Look hits up where they belong whose full keys are made as this face makes them."""
-        plain = self.key_func is default_key_func
+        parts = (getattr(type(self), name) for name in ("key_prefix", "version", "key_func"))
+        # What a class of the site's own has instead may be another one at each call (a tenant).
+        told = all(isinstance(part, KeyPart) for part in parts)
+        plain = told and self.key_func is default_key_func
         self._head = f"{self.key_prefix}:{self.version}:" if plain else None
         strict = self._binding.options.raises
         self._shelf = self._own_shelf = self._node.shelves.of(self._head, strict=strict)

@@ -10,7 +10,19 @@ from itertools import count
 from sys import getsizeof
 from typing import Any, NamedTuple, Protocol
 
-from .entry import FIXED, KEPT, MISSING, MOLDED, SERIALIZED, WARNS, Copy, Entry, Missing, kept
+from .entry import (
+    FIXED,
+    KEPT,
+    MISSING,
+    MOLDED,
+    SERIALIZED,
+    WARNS,
+    Copy,
+    Entry,
+    Missing,
+    kept,
+    size_of_copy,
+)
 from .exceptions import Undecodable
 from .keys import is_internal, warns
 from .memory import MemoryTier
@@ -157,12 +169,21 @@ class Local:
     def put(self, key: str, copy: Copy, deadline: float, when: str, era: int) -> bool:
         """Write, with "NX" only where there is no entry and with "XX" only where there is one."""
         if when == "NX":
-            old = self._memory.fresh(key)
-            expect = MISSING if old is None or self.holds(old) else old
-            return self._memory.put(key, copy, deadline, expect=expect, era=era)
+            return self._add(key, copy, deadline, era)
         if when == "XX" and self._fresh(key) is None:
             return False
         return self._memory.put(key, copy, deadline, era=era)
+
+    def _add(self, key: str, copy: Copy, deadline: float, era: int) -> bool:
+        while True:
+            old = self._memory.fresh(key)
+            if old is not None and self.holds(old):
+                return False
+            # What has been evicted with its tag counts for nothing, and is to be replaced.
+            expect = MISSING if old is None else old
+            # Another thread may have been here since the look-up, if only to recast it.
+            if self._memory.put(key, copy, deadline, expect=expect, era=era):
+                return True
 
     def remove(self, keys: Iterable[str]) -> int:
         """Remove keys; return how many were there."""
@@ -191,14 +212,15 @@ class Local:
 
     def retime(self, key: str, deadline: float, era: int) -> bool:
         """Give an entry another deadline; False where there is none."""
-        entry = self._fresh(key)
-        if entry is None or not entry.form & KEPT:
-            return entry is not None and self._memory.retime(key, deadline, era=era)
-        meta = entry.held.meta
-        held = entry.held.held
-        copy = Copy(held, entry.form & ~KEPT, getsizeof(held))
-        copy = kept(copy, deadline + meta.grace / 1000, meta)
-        return self._memory.put(key, copy, deadline, expect=entry, era=era)
+        while (entry := self._fresh(key)) is not None:
+            if not entry.form & KEPT:
+                return self._memory.retime(key, deadline, era=era)
+            until = deadline + entry.held.meta.grace / 1000
+            copy = Copy(entry.held._replace(until=until), entry.form, size_of_copy(entry))
+            # Another thread may have been here since the look-up, if only to recast it.
+            if self._memory.put(key, copy, deadline, expect=entry, era=era):
+                return True
+        return False
 
     def rename(self, old: str, new: str, era: int) -> bool:
         """Give an entry another key; False where there is none."""

@@ -8,6 +8,7 @@ and makes others like it: what is immutable in it they share, all else is made a
 from __future__ import annotations
 
 import copyreg
+import pickle
 from collections.abc import Callable
 from sys import getsizeof
 from typing import Any, Final, TypeAlias
@@ -22,6 +23,19 @@ DEEPEST: Final = 20
 
 MAKER: Final = 300
 """Bytes accounted for a function that makes one object or container."""
+
+GROWTH: Final = 4
+"""How many times the bytes of the pickle a mold may account for, and `ROOM`.
+
+A response with forty headers stays below it. Many small objects would take thirty times as much,
+leave others no room, and be made not even twice as fast.
+"""
+
+ROOM: Final = 4096
+"""Bytes that a mold may account for beyond `GROWTH`."""
+
+PLAIN_NEWS: Final = (object.__new__, dict.__new__, list.__new__)
+"""What makes instances of classes that have no `__new__` of their own."""
 
 
 class Mold:
@@ -44,28 +58,36 @@ class Mold:
 
 
 class _Unknown(Exception):
-    """It is not known how such a value is made."""
+    """It is not known how such a value is made, or it would take too much."""
 
 
 def mold(
-    value: Any, dumps: Callable[[Any], bytes], size_of_atom: Callable[[Any], int | None]
+    data: bytes,
+    loads: Callable[[bytes], Any],
+    dumps: Callable[[Any], bytes],
+    size_of_atom: Callable[[Any], int | None],
 ) -> Mold | None:
-    """Return a mold for a value that was just unpickled, None where none is known to be faithful.
+    """Return a mold for a pickled value, None where none is known to be faithful; never raise.
 
     There are molds for objects that pickle makes in its plainest way (a new instance, then its
-    `__dict__`), made of such objects, of dicts and lists, and of what is immutable. Whether one is
-    faithful is found out by pickling what it makes: any difference in what is there, and in what
-    is the same object in two places, shows in the bytes.
+    `__dict__`; protocol 2 or later), made of such objects, of dicts and lists, and of what is
+    immutable. Whether one is faithful is found out by pickling what it makes: any difference in
+    what is there, and in what is the same object in two places, shows in the bytes. What cannot
+    show there is refused: classes that make, restore or finalize their instances themselves.
 
     Args:
-        value: the value; nobody else may keep a reference to it.
-        dumps: pickles a value.
+        data: the pickle.
+        loads, dumps: unpickle and pickle.
         size_of_atom: returns the bytes that an immutable value takes, None if it is mutable.
     """
-    builder = _Builder(size_of_atom)
+    # Containers of immutables are unpickled as fast as anything written in Python makes them.
+    if pickle.NEWOBJ not in data:
+        return None
+    builder = _Builder(size_of_atom, GROWTH * len(data) + ROOM)
     try:
+        value = loads(data)
         make = builder.maker(value)
-        # Containers of immutables are unpickled as fast as anything written in Python makes them.
+        # The byte of NEWOBJ may have been a part of something else.
         if make is None or not builder.objects or dumps(make()) != dumps(value):
             return None
     except Exception:  # noqa: BLE001 - the site's own classes may raise anything; then there is none
@@ -76,30 +98,40 @@ def mold(
 class _Builder:
     """Finds out how a value is made.
 
+    Args:
+        size_of_atom: as in `mold`.
+        most: bytes that may be held for it.
+
     Attributes:
         size: bytes that are held for it.
         objects: how many of its parts are neither containers nor immutable.
     """
 
-    def __init__(self, size_of_atom: Callable[[Any], int | None]) -> None:
+    def __init__(self, size_of_atom: Callable[[Any], int | None], most: int) -> None:
         self.size = self.objects = self._depth = 0
         self._size_of_atom = size_of_atom
+        self._most = most
 
     def maker(self, value: Any) -> Make | None:
         """Return what makes a value like this one, None for an immutable one, to be shared."""
         size = self._size_of_atom(value)
         if size is not None:
-            self.size += size
+            self._account(size)
             return None
         if self._depth == DEEPEST:
             raise _Unknown
-        self.size += getsizeof(value) + MAKER
+        self._account(getsizeof(value) + MAKER)
         self._depth += 1
         builds: dict[type, Callable[[Any], Make]] = {dict: self._dict, list: self._list}
         build = builds.get(type(value), self._object)
         make = build(value)
         self._depth -= 1
         return make
+
+    def _account(self, size: int) -> None:
+        self.size += size
+        if self.size > self._most:
+            raise _Unknown
 
     def _dict(self, value: dict[Any, Any]) -> Make:
         if any(self.maker(key) for key in value):
@@ -111,7 +143,7 @@ class _Builder:
 
     def _object(self, value: Any) -> Make:
         kind = type(value)
-        if kind in copyreg.dispatch_table or hasattr(kind, "__setstate__"):
+        if _has_its_own_way(value):
             raise _Unknown
         made, arguments, state, items, pairs = (*value.__reduce_ex__(PROTOCOL), None, None)[:5]
         plain = made is getattr(copyreg, "__newobj__") and arguments == (kind,)  # noqa: B009
@@ -119,13 +151,24 @@ class _Builder:
             raise _Unknown
         own = vars(value)
         self.objects += 1
-        self.size += getsizeof(own)
+        self._account(getsizeof(own))
         return _instance(kind, own, self._parts(own.items()))
 
     def _parts(self, items: Any) -> tuple[tuple[Any, Make], ...]:
         """Return where there is something to be made anew, and what makes it."""
         makers = ((place, self.maker(part)) for place, part in items)
         return tuple([(place, make) for place, make in makers if make is not None])
+
+
+def _has_its_own_way(value: Any) -> bool:
+    """Tell whether an object has a say in how it is pickled, made, restored or finalized."""
+    kind = type(value)
+    return (
+        kind in copyreg.dispatch_table
+        or kind.__new__ not in PLAIN_NEWS
+        or hasattr(value, "__setstate__")  # pickle asks the instance, which may have a __getattr__
+        or hasattr(kind, "__del__")
+    )
 
 
 def _holds_any(items: Any) -> bool:

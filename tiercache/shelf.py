@@ -23,6 +23,9 @@ A name takes some 150 bytes beyond what is accounted for: the key as the caller 
 place in the dictionary. So all names of a shelf take a thirtieth of the bound at most.
 """
 
+LONGEST_NAME: Final = 250
+"""Characters of a name at most, as memcached allows a key; longer keys would take far more."""
+
 NOTHING: Final[dict[str, Entry]] = {}
 NO_NAMES: Final[Mapping[str, Entry]] = MappingProxyType(NOTHING)
 
@@ -93,7 +96,7 @@ class Shelf:
                 self.names = self.known
 
     def learn(self, names: Mapping[str, Entry], name: str, entry: Entry) -> None:
-        """Let an entry be found by its name.
+        """Let an entry be found by its name, unless that is longer than `LONGEST_NAME`.
 
         Args:
             names: `names` as it was before the entry was looked up.
@@ -101,7 +104,7 @@ class Shelf:
             entry: what was found under the full key that begins with `head` and ends with `name`.
         """
         known = self.known
-        if names is not known or self.head is None:
+        if names is not known or self.head is None or len(name) > LONGEST_NAME:
             return
         if len(known) >= self._most:
             known.clear()

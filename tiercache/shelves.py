@@ -52,8 +52,10 @@ class Shelves:
                 return known
             if len(self._known) >= MOST_HEADS:
                 return self.strict if strict else self.loose
-            shelf = self._known[head, strict] = Shelf(head, self._most_names)
+            shelf = Shelf(head, self._most_names)
+            # First of all: a fork in between must not leave one that nobody makes forget.
             self._memory.serve(shelf)
+            self._known[head, strict] = shelf
             self._set(shelf, strict=strict)
             return shelf
 
