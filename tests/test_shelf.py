@@ -327,3 +327,19 @@ def test_names_take_a_small_part_of_the_bound() -> None:
     assert shelf_module.names_for(64 * 2**20) == 16_384
     assert shelf_module.names_for(2**40) == shelf_module.MOST_NAMES
     assert shelf_module.names_for(1000) == 0
+
+
+def test_a_class_that_makes_its_keys_itself_is_asked_for_each(cache: Any) -> None:
+    """Its keys may differ at each call, as those of a site with tenants do."""
+    tenant = ["one"]
+
+    class Tenants(type(cache)):  # type: ignore[misc]
+        def make_key(self, key: Any, version: Any = None) -> str:
+            return f"{tenant[0]}-{super().make_key(key, version)}"
+
+    tenants = Tenants("memory://tenants", {})
+    tenants.set("key", "first")
+    assert [tenants.get("key") for _ in range(3)] == ["first"] * 3
+    tenant[0] = "two"
+    assert tenants.get("key") is None
+    assert tenants.get_many(["key"]) == {}

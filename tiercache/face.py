@@ -116,7 +116,8 @@ class Face(BaseCache):
         parts = (getattr(type(self), name) for name in ("key_prefix", "version", "key_func"))
         # What a class of the site's own has instead may be another one at each call (a tenant).
         told = all(isinstance(part, KeyPart) for part in parts)
-        plain = told and self.key_func is default_key_func
+        own_way = type(self).make_key is not BaseCache.make_key
+        plain = told and not own_way and self.key_func is default_key_func
         self._head = f"{self.key_prefix}:{self.version}:" if plain else None
         strict = self._binding.options.raises
         self._shelf = self._own_shelf = self._node.shelves.of(self._head, strict=strict)
@@ -144,10 +145,9 @@ class Face(BaseCache):
         if version is None:
             if self._head is not None:
                 return f"{self._head}{key!s}"
-            version = self.version
         elif self._head is not None:
             return f"{self.key_prefix}:{version}:{key!s}"
-        full: str = self.key_func(key, self.key_prefix, version)
+        full: str = self.make_key(key, version)
         return full
 
     def _checked(self, full: str) -> str:

@@ -93,7 +93,8 @@ def bind(location: Any, params: Mapping[str, Any]) -> Binding:
         ImproperlyConfigured: an option cannot be, or contradicts another alias on the same store.
     """
     # Django passes the same objects each time; the memo keeps them, so their ids stay their own.
-    key = (id(location), *params, *map(id, params.values()))
+    place = location if isinstance(location, str) else id(location)
+    key = (place, *params, *map(id, params.values()))
     known = _bindings.get(key)
     if known is not None:
         return known[1]
