@@ -9,7 +9,6 @@ from benchmarks.part import Part
 
 MODULES: Final = {
     "operations": "operations",
-    "hit": "hit",
     "threads": "threads",
     "asyncio": "concurrency",
     "hit-ratio": "hit_ratio",
@@ -18,6 +17,7 @@ MODULES: Final = {
     "growth": "growth",
     "nodes": "nodes",
     "gateway": "gateway",
+    "profile": "profile",
 }
 """Where each part is, by its name, in the order in which they are run and shown."""
 

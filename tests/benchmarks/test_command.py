@@ -84,7 +84,7 @@ def test_an_unknown_part_is_refused_with_the_names_that_are_allowed(
         command.main(["--only", "threads,speed"])
     said = capsys.readouterr().err
     assert ended.value.code == 2
-    assert "there is no part 'speed'; allowed: operations, hit, threads, asyncio" in said
+    assert "there is no part 'speed'; allowed: operations, threads, asyncio" in said
 
 
 def test_a_whole_run_writes_figures_and_page(runs: Any, docs: Path):

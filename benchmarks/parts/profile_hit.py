@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
 from benchmarks import rivals
-from benchmarks.measuring import Call, Runs, microseconds, pace
-from benchmarks.part import Figure, Part, Result, Row, Run, Table
+from benchmarks.measuring import Call, Runs
+from benchmarks.part import Run, Table
 
 from .calls import TEXT, page, small
+from .rungs import Rung, ladder
 
 KEY: Final = "key:1"
 CASTS: Final = 10_000
@@ -22,8 +22,8 @@ PROTOCOL: Final = pickle.DEFAULT_PROTOCOL
 """The one by which django-redis pickles, if the settings say nothing."""
 
 NOTE: Final = (
-    "Each line has what the one before has and one thing more; the last column is what that takes. "
-    "Where a value is unpickled, or made from a mold, the line before is the unpickling alone."
+    "Where a value is unpickled, or made from a mold, the last column is what it takes more than "
+    "the unpickling alone, which is the line before."
 )
 
 
@@ -80,21 +80,6 @@ class Counted(Nothing):
         return default
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One line of the table.
-
-    Attributes:
-        what: what is measured.
-        call: how.
-        after: the line than which it has one thing more, "" if it stands for itself.
-    """
-
-    what: str
-    call: Call
-    after: str = ""
-
-
 METHOD: Final = "a method that does nothing"
 ENTRY: Final = "… and finds the entry by the caller's key"
 CLOCK: Final = "… and compares its deadline with the clock"
@@ -136,26 +121,8 @@ def _loads(data: bytes) -> Call:
     return Call("loads(data)", {"loads": pickle.loads, "data": data})
 
 
-def steps(run: Run) -> int:
-    """Return how many rounds there are."""
-    return pace(run).rounds
-
-
-def measure(run: Run) -> Result:
+def table(run: Run) -> Table:
     """Measure all rungs, in turns."""
-    run.progress.say("where a hit goes")
     with rivals.opened(run.url, rivals.OURS) as caches, asyncio.Runner() as runner:
         rungs = _rungs(caches[rivals.OURS], runner.run)
-        calls = {rung.what: rung.call for rung in rungs}
-        figures = microseconds(calls, pace(run), run.progress)
-    rows = [_row(rung, figures) for rung in rungs]
-    return Result([Table("From nothing to a hit", "µs", rows, "less", "", [NOTE])])
-
-
-def _row(rung: Rung, figures: dict[str, Figure]) -> Row:
-    own, before = figures[rung.what], figures.get(rung.after)
-    more = {} if before is None else {"more": own.median - before.median}
-    return Row(rung.what, {rivals.OURS: own}, plain=dict(more))
-
-
-PART = Part("hit", "Where a hit in memory goes", steps, measure)
+        return ladder("A hit in memory", rungs, run, NOTE)
