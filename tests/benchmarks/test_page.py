@@ -14,7 +14,7 @@ from benchmarks.part import Goal, Table
 from benchmarks.report import Done, Report
 from tests.benchmarks.made import a_figure, a_part, a_report, a_row, a_table
 
-LAST = "## Where a hit goes, and what is left to gain"
+LAST = "## What is left to gain, and why it stays"
 
 SIZE = 40_000
 """Bytes that a picture may have."""
