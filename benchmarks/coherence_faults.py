@@ -34,6 +34,7 @@ class Trial:
         seen: what each process saw.
         losses: when connections were broken: from, to.
         windows: when the server was taken away.
+        silences: when connections that had been open were silent: from, to.
         stalls: when the process of the proxy was not run; none where there is no proxy.
         delay_ms: for how long messages are held back on their way, at the most.
         wrong: what nodes say at the end where Redis says otherwise.
@@ -42,6 +43,7 @@ class Trial:
     seen: list[Seen] = field(default_factory=list)
     losses: list[tuple[int, int]] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
+    silences: list[tuple[int, int]] = field(default_factory=list)
     stalls: list[tuple[int, int]] = field(default_factory=list)
     delay_ms: float = 0.0
     wrong: list[str] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Trial:
             windows=self.windows,
             losses=self.losses,
             stalls=self.stalls,
+            silences=self.silences,
         )
 
 
@@ -199,8 +202,10 @@ def strand(scene: Scene, seconds: float) -> None:
     So it is when a firewall forgets them. A node finds out by its calls, which time out; whether
     its subscription is silent as well, nothing tells but the heartbeat.
     """
+    gone = now()
     scene.lose(scene.proxy.strand)
     scene.wait("stranded", seconds)
+    scene.trial.silences.append((gone, now()))
 
 
 def password(scene: Scene, seconds: float) -> None:

@@ -99,6 +99,10 @@ class Outages:
             found = self.spans[position]
         return found
 
+    def following(self, end: int) -> tuple[int, float] | None:
+        """Return the first outage that begins after a time, None if none does."""
+        return next((span for span in self.spans if span[0] > end), None)
+
 
 def troubles(spans: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
     """Return the times that any of these spans covers, merged and in order."""

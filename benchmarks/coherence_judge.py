@@ -9,7 +9,9 @@ Judged in every read of every node:
 
 1. *Stale.* It must not be older than the newest write acknowledged before it began, plus the
    delivery bound. During an outage of its node nothing newer than the outage's begin is asked
-   for: memory answers alone, but with nothing that had been replaced before.
+   for: memory answers alone, but with nothing that had been replaced before. Where the server was
+   taken away, or connections fell silent, that counts from then on until the node knows it: what
+   the server had acknowledged to the one, it may not yet have told the other.
 2. *Own.* It must not be older than what this node itself had written before, in the outage or
    not: so an own deletion is not undone, neither by the outage nor by its end.
 3. *Lost.* While all nodes are cut off, so that nothing newer can be heard of, what a node wrote
@@ -55,6 +57,7 @@ def judge(
     windows: Sequence[Window] = (),
     losses: Sequence[tuple[int, int]] = (),
     stalls: Sequence[tuple[int, int]] = (),
+    silences: Sequence[tuple[int, int]] = (),
 ) -> Verdict:
     """Judge every read by the rules above.
 
@@ -64,9 +67,10 @@ def judge(
         windows: when the server was taken away.
         losses: when connections were being broken: from, to.
         stalls: when whoever forwards messages was not run.
+        silences: when nothing more came over connections that were open before: from, to.
     """
     verdict = Verdict()
-    judgement = _Judgement(team, bound_ms, windows, losses, stalls, verdict)
+    judgement = _Judgement(team, bound_ms, windows, losses, stalls, silences, verdict)
     for number, seen in enumerate(team):
         judgement.node(number, seen)
     judgement.counters()
@@ -82,12 +86,14 @@ class _Judgement:
         windows: Sequence[Window],
         losses: Sequence[tuple[int, int]],
         stalls: Sequence[tuple[int, int]],
+        silences: Sequence[tuple[int, int]],
         verdict: Verdict,
     ) -> None:
         self._team = team
         self._bound_ms = bound_ms
         self._bound = int(bound_ms * MS)
         self._stalls = stalls
+        self._silences = [*((window.gone, window.back) for window in windows), *silences]
         self._verdict = verdict
         self._outages = [Outages(seen) for seen in team]
         spans = [span for outages in self._outages for span in outages.spans]
@@ -145,7 +151,7 @@ class _Judgement:
             if value is None and (end >= self._first_trouble or self._broken_off(begin, end)):
                 continue
             outage = outages.touching(begin, end)
-            asked = begin if outage is None else min(begin, outage[0])
+            asked = self._asked_for(begin, outage or outages.following(end))
             self._verdict.checked += 1
             self._verdict.alone += outage is not None
             written = self._cluster[key].written(value, end)
@@ -159,6 +165,16 @@ class _Judgement:
             if begin > own[key].replaced(written):
                 self._verdict.own.append(f"process {number} read {value} of {key} after its own")
         self._misses(number, seen)
+
+    def _asked_for(self, begin: int, outage: tuple[int, float] | None) -> int:
+        """Return as of when a read has to be, in this outage or before it."""
+        if outage is None:
+            return begin
+        asked = min(begin, outage[0])
+        for begun, over in self._silences:
+            if begun <= asked and outage[0] <= over:
+                return begun
+        return asked
 
     def _date(self, number: int, read: Note, written: float, history: KeyHistory) -> None:
         """Say how stale a read is."""

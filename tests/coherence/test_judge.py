@@ -53,6 +53,23 @@ def test_a_value_from_nowhere_is_found() -> None:
     assert len(verdict_on(writer, Seen(reads=at((2, 4, 5)))).beyond) == 1
 
 
+def test_what_one_was_told_as_the_server_went_away_another_may_not_have_been() -> None:
+    """Until it knows that the server is away, and while it is; but nothing older than that."""
+    writer = Seen(writes=at((1, 0, 1), (2, 2, 3), (3, 50, 51)))
+    window = Window(52 * MS, 180 * MS, 181 * MS)
+    reads = at((2, 60, 61), (2, 110, 111))
+    late = Seen(reads=reads, events=OUTAGE)
+    assert len(verdict_on(writer, late).beyond) == 2
+    assert verdict_on(writer, late, windows=[window]).beyond == []
+    unaware = Seen(reads=reads[:1])
+    assert len(verdict_on(writer, unaware, windows=[window]).beyond) == 1
+    older = Seen(reads=at((1, 60, 61), (1, 110, 111)), events=OUTAGE)
+    assert len(verdict_on(writer, older, windows=[window]).beyond) == 2
+    before = Seen(reads=at((2, 60, 61)), events=OUTAGE)
+    other = Window(90 * MS, 180 * MS, 181 * MS)
+    assert len(verdict_on(writer, before, windows=[other]).beyond) == 1
+
+
 def test_a_read_that_forgot_the_own_write_is_found_whatever_the_bound() -> None:
     """Its node knew better."""
     forgetful = Seen(writes=at((1, 0, 1), (2, 2, 3)), reads=at((1, 4, 5)))
