@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from tiercache.entry import SERIALIZED, Copy, Entry, Queue
 from tiercache.memory import MemoryTier
-from tiercache.policies import CREDIT, MARK, PATIENCE, POLICIES, Ghost
+from tiercache.policies import (
+    CREDIT,
+    LEAST_TRIAL,
+    MARK,
+    MOST_TRIAL,
+    PATIENCE,
+    POLICIES,
+    TRIAL,
+    Ghost,
+)
 
 FOREVER = float("inf")
 COPY = Copy(b"", SERIALIZED, 33)
@@ -199,8 +208,8 @@ class TestS3Fifo:
         assert self.queues(tier)[0] == ["1", "2", "3", "4"]
         assert [tier.entries[key].used for key in "12"] == [False, True]
 
-    @pytest.mark.parametrize(("room", "small"), [(20, 10), (150, 75), (300, 100), (1000, 200)])
-    def test_the_small_queue_keeps_a_fifth_but_at_least_100_and_at_most_half(self, room, small):
+    @pytest.mark.parametrize(("room", "small"), [(20, 10), (60, 20), (300, 60), (1000, 200)])
+    def test_the_trial_begins_with_a_fifth_but_at_least_20_and_at_most_half(self, room, small):
         tier = make_tier("s3fifo", room)
         write(tier, *range(room))
         read(tier, *range(room))
@@ -219,6 +228,55 @@ class TestS3Fifo:
         read(tier, *range(1000, 2000))
         write(tier, *range(2000, 4000))
         assert (tier._policy.small.length, tier._policy.main.length) == (200, 800)
+
+    def test_a_key_that_a_longer_trial_would_have_kept_lengthens_it_by_an_entry(self):
+        tier = make_tier("s3fifo", 100)
+        write(tier, *range(120), 19)  # of those that left, 0 to 19, the last
+        assert tier._policy.share == pytest.approx(TRIAL + 1 / 99)
+
+    def test_a_key_that_failed_long_ago_does_not_lengthen_the_trial(self):
+        tier = make_tier("s3fifo", 100)
+        tier._policy.ghost = Ghost(100_000)  # one that hardly ever forgets early
+        write(tier, *range(160), 0)
+        assert order(tier._policy.main) == ["0"]
+        assert tier._policy.share == TRIAL
+
+    def leave_main(self, tier: MemoryTier, leavers: int) -> None:
+        """Fill a tier of 100, promote 0 to 99, and make the first of them leave the main queue."""
+        write(tier, *range(100))
+        read(tier, *range(100))
+        write(tier, *range(100, 100 + leavers + 20))
+        assert len(tier.entries) == 100
+        assert tier._policy.small.length == 20
+        assert [key for key in range(100) if str(key) not in tier.entries] == [*range(leavers)]
+
+    def test_a_key_that_a_longer_main_queue_would_have_kept_shortens_the_trial_by_an_entry(self):
+        tier = make_tier("s3fifo", 100)
+        self.leave_main(tier, 20)
+        write(tier, 19)
+        assert tier._policy.share == pytest.approx(TRIAL - 1 / 99)
+        assert order(tier._policy.small)[-1] == "19"
+
+    def test_the_trial_keeps_within_its_bounds(self):
+        tier = make_tier("s3fifo", 100)
+        self.leave_main(tier, 20)
+        tier._policy.share = LEAST_TRIAL
+        write(tier, 19)
+        assert tier._policy.share == LEAST_TRIAL
+        tier._policy.share = MOST_TRIAL
+        tier._policy.ghost.add("failed")
+        write(tier, "failed")
+        assert tier._policy.share == MOST_TRIAL
+
+    def test_keys_that_come_back_late_and_then_never_again_do_not_fill_the_main_queue(self):
+        rng = random.Random(7)
+        uses = [
+            (3 * key + visit * rng.expovariate(1 / 1500), key)
+            for key in range(30_000)
+            for visit in range(3)
+        ]
+        stream = [key for _, key in sorted(uses)]
+        assert hit_ratio("s3fifo", stream, 800) > 0.93 * hit_ratio("lru", stream, 800)
 
     def test_one_insertion_spares_a_bounded_number_of_entries(self):
         tier = make_tier("s3fifo", 4 * PATIENCE)
@@ -254,20 +312,23 @@ class TestS3Fifo:
 
 
 class TestGhost:
-    def test_it_knows_a_key_once_and_only_within_the_window(self):
+    def test_it_tells_how_many_left_since_and_forgets_the_key(self):
         ghost = Ghost(1000)
         for number in range(10):
             ghost.add(str(number))
-        assert not ghost.take("4", 5)
-        assert ghost.take("5", 5)
-        assert not ghost.take("5", 5)
-        assert not ghost.take("never", 1000)
+        assert ghost.take("9") == 0
+        assert ghost.take("5") == 4
+        assert ghost.take("5") == MARK
+
+    def test_a_key_that_never_left_is_not_known(self):
+        assert Ghost(1000).take("never") == MARK
 
     def test_it_remembers_most_of_as_many_keys_as_it_has_room_for(self):
         ghost = Ghost(1000)
         for number in range(5000):
             ghost.add(str(number))
-        assert sum(ghost.take(str(number), 1000) for number in range(4000, 5000)) > 650
+        known = [ghost.take(str(number)) < 1000 for number in range(4000, 5000)]
+        assert sum(known) > 650
 
     def test_its_memory_is_constant(self):
         ghost = Ghost(1000)
@@ -280,10 +341,10 @@ class TestGhost:
         ghost = Ghost(1000)
         ghost._departures = MARK - 1
         ghost.add("last")
-        assert ghost.take("last", 10)
+        assert ghost.take("last") == 0
         ghost.add("first")
         assert ghost._departures == 1
-        assert ghost.take("first", 10)
+        assert ghost.take("first") == 0
 
 
 def test_the_policies_go_by_these_names():

@@ -36,10 +36,9 @@ OVERHEAD: Final = 256
 
 The `Entry` takes 112 and its deadline 32, as the allocator rounds them; its share of the dictionary
 is 44 to 88 (14.7 bytes a place, and a table grows to between 3 and 6 places for each one used);
-its record in the ghost of S3-FIFO 8 to 16. Measured as the growth of a process, with values of 100
-bytes, on CPython 3.11: 206 at 1,000,000 entries and 214 at 100,000 when just filled; after twice as
-many further writes, when every place was used once, 237 and 253, and 268 at the size where the
-dictionary is emptiest (175,000). On 3.12 and 3.13 8 more.
+its records in the ghosts of S3-FIFO 12 to 24. As the growth of a process, with values of 100 bytes,
+it is measured by `python -m benchmarks --only memory`: on CPython 3.11 160 to 180 when just filled,
+and 200 to 250 after twice as many further writes, when every place was used once.
 """
 
 KEPT_OVERHEAD: Final = 256

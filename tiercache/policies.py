@@ -32,6 +32,22 @@ More favours what was popular for long, less what has just become so: 1 costs 0.
 hit ratio on the traces that this was measured on, 3 costs 0.3 where popularity moves fast.
 """
 
+TRIAL: Final = 0.2
+"""The share of the room that `S3Fifo` gives to the trial at first; then it follows the ghosts."""
+
+LEAST_TRIAL: Final = 0.05
+MOST_TRIAL: Final = 0.95
+"""The bounds of that share: either queue keeps enough room to be heard of again."""
+
+FEWEST_ON_TRIAL: Final = 20
+"""Entries that the trial keeps whatever its share is, but half of them at most."""
+
+NEAR: Final = 5
+"""A queue longer by one in so many of all entries would have kept the keys that count as near.
+
+A tenth is too few to learn from where there is little room; half is far from the last entry.
+"""
+
 MARK: Final = 0xFFFFFFFF
 """The highest number in a ghost's tables."""
 
@@ -170,22 +186,22 @@ class Ghost:
         self._departures = times[place] = self._departures + 1
         self._marks[place] = value >> 32 & MARK
 
-    def take(self, key: str, window: int) -> bool:
-        """Forget the key; return whether it was among the last `window` that left."""
+    def take(self, key: str) -> int:
+        """Forget the key; return how many others left since it did, `MARK` if it is not known."""
         value = hash(key)
         mark = value >> 32 & MARK
         place = value & self._last
         if self._marks[place] != mark:
             place ^= 1
             if self._marks[place] != mark:
-                return False
+                return MARK
         when = self._times[place]
         self._times[place] = self._marks[place] = 0
-        return when > 0 and self._departures - when < window
+        return self._departures - when if when else MARK
 
 
 class S3Fifo(Policy):
-    """S3-FIFO: a small queue on trial, a main queue, and a ghost of those that failed the trial.
+    """S3-FIFO: a small queue on trial, a main queue, and ghosts of those that left either.
 
     New entries stand in the small queue. Whoever comes to its front goes on to the main queue if
     it was hit, and leaves otherwise; then the ghost remembers its key, and if it is back before
@@ -194,13 +210,23 @@ class S3Fifo(Policy):
     round without one, `CREDIT` at most. So what is asked for once, a scan, passes through the
     small queue and leaves the main one alone.
 
+    How long the trial should be depends on what is asked for: where keys come back late and then
+    never again, the main queue fills with what is over, and a fixed fifth falls far below LRU. So
+    a key that is back although its queue was almost long enough moves the border by one entry:
+    to a longer trial if it had failed the trial, to a shorter one if it had left the main queue.
+    They come equally often where the last entry is worth the same in either queue. Only those
+    count that a queue longer by one in `NEAR` would have kept. All that come back are no measure:
+    most keys leave on trial, so they would lengthen it even where it should be short.
+
     After Yang, Zhang, Qiu, Yue and Rashmi, "FIFO queues are all you need for cache eviction"
-    (SOSP 2023), with two settings that kept it above LRU on twelve real traces where the paper's
-    did not: one hit is enough to be promoted, and the small queue keeps the larger of a fifth of
-    the room and 100 entries, but half of the room at most, instead of a tenth. The room is what
-    the tier holds at present, since either of its bounds may be the one that counts. The paper
-    counts the hits, up to 3, in the entry; here a hit stores a constant, which is cheaper, and the
-    rounds are counted, which comes to the same hit ratios (no count at all: up to 0.8 points less).
+    (SOSP 2023), and the border after its adaptive form, S3-FIFO-D (libCacheSim, S3FIFOd.c), which
+    compares two short ghosts as well; the step of one entry is ARC's (Megiddo and Modha, FAST
+    2003), which saves counting the hits and waiting until they are enough. Other settings:
+    one hit is enough to be promoted, and the trial begins at a fifth of the room instead of a
+    tenth. The room is what the tier holds at present, since either of its bounds may be the one
+    that counts. The paper counts the hits, up to 3, in the entry; here a hit stores a constant,
+    which is cheaper, and the rounds are counted, which comes to the same hit ratios (no count at
+    all: up to 0.8 points less).
     """
 
     def __init__(self, room: int, lock: Lock) -> None:
@@ -208,14 +234,24 @@ class S3Fifo(Policy):
         self.small = Queue()
         self.main = Queue()
         self.ghost = Ghost(room)
+        self.main_ghost = Ghost(room // 2)  # with less, crowded pairs forget what is near
+        self.share = TRIAL
         self._spared = 0  # since an entry was last let in
         self.queues = (self.small, self.main)  # in this order, a promoted one slips past no round
 
     def add(self, entry: Entry) -> None:
-        """Let in an entry whose key has none: on trial, unless the ghost knows the key."""
+        """Let in an entry whose key has none: on trial, unless the trial's ghost knows the key."""
         self._spared = 0
-        known = self.ghost.take(entry.key, self.small.length + self.main.length)
-        (self.main if known else self.small).append(entry)
+        entries = self.small.length + self.main.length
+        since = self.ghost.take(entry.key)
+        if since < entries:
+            if since < entries // NEAR:
+                self.share = min(self.share + 1 / entries, MOST_TRIAL)
+            self.main.append(entry)
+        else:
+            if self.main_ghost.take(entry.key) < entries // NEAR:
+                self.share = max(self.share - 1 / entries, LEAST_TRIAL)
+            self.small.append(entry)
 
     def replace(self, old: Entry, new: Entry) -> None:
         """Let in `new` at the place of `old`, and with its mark: a write is not a hit."""
@@ -228,12 +264,13 @@ class S3Fifo(Policy):
         small, main = self.small, self.main
         while True:
             entries = small.length + main.length
-            trial = entries // 5 if entries >= 500 else min(100, (entries + 1) // 2)
+            trial = int(self.share * entries)
+            if trial < FEWEST_ON_TRIAL:
+                trial = min(FEWEST_ON_TRIAL, (entries + 1) // 2)
             queue = small if small.length >= trial or not main.length else main
             entry = queue.head.after
             if not (entry.used or entry.credit) or self._spared == PATIENCE:
-                if queue is small:
-                    self.ghost.add(entry.key)
+                (self.ghost if queue is small else self.main_ghost).add(entry.key)
                 return entry
             self._spared += 1
             self._spare(entry, queue)
