@@ -6,7 +6,7 @@ import pytest
 
 from tiercache.entry import Copy, Entry
 from tiercache.memory import MemoryTier
-from tiercache.shards import PART, Shards, make_entries
+from tiercache.shards import PART, WHOLE, Shards, make_entries
 
 
 def entry(key: str) -> Entry:
@@ -59,7 +59,7 @@ def test_keys_are_spread_over_all_parts_and_over_the_places_of_each(shards: Shar
         assert len({hash(key) % 8 for key in part}) == 8
 
 
-@pytest.mark.parametrize("entries", [2 * PART + 1, 100_000, 131_072, 1_000_000])
+@pytest.mark.parametrize("entries", [WHOLE + 1, 100_000, 131_072, 1_000_000])
 def test_no_part_is_large(entries: int) -> None:
     made = make_entries(entries)
     assert isinstance(made, Shards)
@@ -67,17 +67,17 @@ def test_no_part_is_large(entries: int) -> None:
 
 
 def test_a_small_tier_has_one_dictionary() -> None:
-    assert type(make_entries(2 * PART)) is dict
+    assert type(make_entries(WHOLE)) is dict
 
 
 def test_a_tier_in_parts_keeps_its_bounds() -> None:
-    tier = MemoryTier(max_entries=2 * PART + 1, max_bytes=10**9, max_entry_bytes=10**6)
+    tier = MemoryTier(max_entries=WHOLE + 1, max_bytes=10**9, max_entry_bytes=10**6)
     for number in range(40_000):
         tier.put(str(number), Copy(number, 0, 28), float("inf"))
-    assert len(tier) == len(tier.entries) == 2 * PART + 1
+    assert len(tier) == len(tier.entries) == WHOLE + 1
     dropped = tier.invalidate_where(lambda key: key.endswith("7"))
     assert dropped
-    assert len(tier) == len(tier.entries) == 2 * PART + 1 - dropped
+    assert len(tier) == len(tier.entries) == WHOLE + 1 - dropped
     assert tier.sweep(10**6) == 0
     tier.invalidate_all()
     assert len(tier) == len(tier.entries) == tier.bytes == 0

@@ -170,8 +170,8 @@ class Ghost:
         self._forget_all()
 
     def _forget_all(self) -> None:
-        self._times = array("I", bytes(4 * self._places))
-        self._marks = array("I", bytes(4 * self._places))
+        self._times = array("I", (0,)) * self._places
+        self._marks = array("I", (0,)) * self._places
         self._departures = 0
 
     def add(self, key: str) -> None:
