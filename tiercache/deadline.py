@@ -19,9 +19,14 @@ SHORTEST_WAIT = 0.001
 LONGEST_WAIT: Final = 1e6
 """Seconds that the kernel is told at the most; it cannot be told of infinity."""
 
-TOLERANCE: Final = 1 / 64
-"""By which share of what is left a wait may end early or late: to set a socket's time-out takes a
-system call, and most calls have the same budget as the one before."""
+PART_WAITED: Final = 3 / 4
+"""Which part of what is left the kernel waits at a time: its timers for sockets may be late by an
+eighth (Linux, kernel/time/timer.c), so that the rest is waited for in ever smaller parts."""
+
+IN_KERNEL: Final = (1 / 2, 7 / 8)
+ELSEWHERE: Final = (1 - 1 / 64, 1 + 1 / 64)
+"""Between which parts of what is left a time-out may stay as it was set: to set it takes a system
+call, and most calls have the same budget as the one before."""
 
 
 class Deadline:
@@ -86,43 +91,55 @@ class Deadline:
 
 
 class _Socket:
-    """A socket whose every wait ends by its connection's deadline."""
+    """A socket whose every wait ends by its connection's deadline.
 
-    __slots__ = ("_owner", "_seconds", "_sock")
+    Where it waits in the kernel, the kernel bounds that: Python's own time-outs take a system call
+    more for each operation. TLS, and sockets that wait in an event loop of theirs (gevent), have
+    only Python's.
+    """
+
+    __slots__ = ("_bounds", "_in_kernel", "_owner", "_seconds", "_sock")
 
     def __init__(self, sock: Any, owner: Deadline) -> None:
         self._sock = sock
         self._owner = owner
+        self._in_kernel = type(sock).recv_into is _socket.socket.recv_into
+        self._bounds = IN_KERNEL if self._in_kernel else ELSEWHERE
         # What waits were last bounded by; not a number before the first.
         self._seconds = float("nan")
 
-    def sendall(self, data: bytes) -> None:
-        self._limit()
-        try:
-            sent = self._sock.send(data)
-            while sent < len(data):
-                self._limit()
-                sent += self._sock.send(memoryview(data)[sent:])
-        except BlockingIOError as exc:
-            raise TimeoutError("timed out") from exc
+    def sendall(self, data: bytes | memoryview) -> None:
+        while data:
+            self._limit()
+            try:
+                data = memoryview(data)[self._sock.send(data) :]
+            except BlockingIOError as exc:
+                self._has_waited(exc)
 
     def recv_into(self, *args: Any) -> int:
-        self._limit()
-        try:
-            return cast("int", self._sock.recv_into(*args))
-        except BlockingIOError as exc:
-            raise TimeoutError("timed out") from exc
+        while True:
+            self._limit()
+            try:
+                return cast("int", self._sock.recv_into(*args))
+            except BlockingIOError as exc:
+                self._has_waited(exc)
 
     def recv(self, *args: Any) -> bytes:
-        self._limit()
-        try:
-            return cast("bytes", self._sock.recv(*args))
-        except BlockingIOError as exc:
-            raise TimeoutError("timed out") from exc
+        while True:
+            self._limit()
+            try:
+                return cast("bytes", self._sock.recv(*args))
+            except BlockingIOError as exc:
+                self._has_waited(exc)
 
     def settimeout(self, seconds: float | None) -> None:
         self._seconds = float("nan")
         self._sock.settimeout(seconds)
+
+    def _has_waited(self, exc: BlockingIOError) -> None:
+        """The kernel has waited for a part of what was left: go on, if there was a deadline."""
+        if self._owner.deadline is None:
+            raise TimeoutError("timed out") from exc
 
     def _limit(self) -> None:
         """Let the next operation wait no longer than until the deadline."""
@@ -130,9 +147,14 @@ class _Socket:
         if deadline is None:
             return
         left = deadline - time.monotonic()
-        if not abs(left - self._seconds) <= left * TOLERANCE:
+        least, most = self._bounds
+        if not left * least <= self._seconds <= left * most:
             seconds = cast("float", self._owner.left(None))
-            _bound(self._sock, seconds)
+            if self._in_kernel:
+                seconds = min(seconds * PART_WAITED, LONGEST_WAIT)
+                _bound(self._sock, seconds)
+            else:
+                self._sock.settimeout(seconds)
             self._seconds = seconds
 
     def __getattr__(self, name: str) -> Any:
@@ -140,16 +162,8 @@ class _Socket:
 
 
 def _bound(sock: Any, seconds: float) -> None:
-    """Let each operation of a socket wait so long at the most.
-
-    Where it waits in the kernel, the kernel bounds that: Python's own time-outs take a system call
-    more for each operation. TLS, and sockets that wait in an event loop of theirs (gevent), do not.
-    """
-    if type(sock).recv_into is not _socket.socket.recv_into:
-        sock.settimeout(seconds)
-        return
+    """Let the kernel end each operation of a socket after so long."""
     sock.settimeout(None)
-    seconds = min(seconds, LONGEST_WAIT)
     whole = int(seconds)
     life = struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, life)

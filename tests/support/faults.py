@@ -83,7 +83,7 @@ def deaf(site: Site) -> Iterator[None]:
 @contextmanager
 def trickling(site: Site) -> Iterator[None]:
     """Answers come one byte at a time, each within any time-out of its own."""
-    site.proxy.trickle(0.05)
+    site.proxy.trickle(0.1)
     try:
         yield
     finally:
