@@ -334,8 +334,7 @@ class TestGhost:
         ghost = Ghost(1000)
         for number in range(5000):
             ghost.add(str(number))
-        tables = (ghost._times, ghost._marks)
-        assert sum(table.itemsize * len(table) for table in tables) == 8 * 1024
+        assert ghost._table.itemsize * len(ghost._table) == 8 * 1024
 
     def test_it_begins_anew_when_its_count_is_used_up(self):
         ghost = Ghost(1000)

@@ -49,7 +49,7 @@ A tenth is too few to learn from where there is little room; half is far from th
 """
 
 MARK: Final = 0xFFFFFFFF
-"""The highest number in a ghost's tables."""
+"""The highest number of departures that a ghost counts, and all bits of a mark."""
 
 
 class Policy(ABC):
@@ -158,45 +158,45 @@ class Lru(Fifo):
 class Ghost:
     """Which keys left lately, in constant memory: 8 bytes a key, and no object for any of them.
 
-    Two tables of 32-bit numbers: when the key left (a count of departures), and 32 bits of its
-    hash. The other bits say which pair of places is the key's; of the two the older is overwritten.
-    A crowded pair forgets a key early, and one key in a few thousand million is taken for another:
-    either costs no more than a place in the wrong queue.
+    A table of places for two 32-bit numbers: when the key left (a count of departures), and 32 bits
+    of its hash. The other bits say which pair of places is the key's; of the two the older is
+    overwritten. A crowded pair forgets a key early, and one key in a few thousand million is taken
+    for another: either costs no more than a place in the wrong queue.
     """
 
     def __init__(self, room: int) -> None:
         self._places = max(8, 1 << (room - 1).bit_length())
-        self._last = self._places - 1
+        self._last = 2 * (self._places - 1)
         self._forget_all()
 
     def _forget_all(self) -> None:
-        self._times = array("I", (0,)) * self._places
-        self._marks = array("I", (0,)) * self._places
+        self._table = array("I", (0,)) * (2 * self._places)
         self._departures = 0
 
     def add(self, key: str) -> None:
         """Note that the key left now."""
         if self._departures == MARK:  # the count is used up
             self._forget_all()
-        times = self._times
+        table = self._table
         value = hash(key)
         place = value & self._last
-        if times[place ^ 1] < times[place]:
-            place ^= 1
-        self._departures = times[place] = self._departures + 1
-        self._marks[place] = value >> 32 & MARK
+        if table[place ^ 2] < table[place]:
+            place ^= 2
+        self._departures = table[place] = self._departures + 1
+        table[place + 1] = value >> 32 & MARK
 
     def take(self, key: str) -> int:
         """Forget the key; return how many others left since it did, `MARK` if it is not known."""
         value = hash(key)
         mark = value >> 32 & MARK
         place = value & self._last
-        if self._marks[place] != mark:
-            place ^= 1
-            if self._marks[place] != mark:
+        table = self._table
+        if table[place + 1] != mark:
+            place ^= 2
+            if table[place + 1] != mark:
                 return MARK
-        when = self._times[place]
-        self._times[place] = self._marks[place] = 0
+        when = table[place]
+        table[place] = table[place + 1] = 0
         return self._departures - when if when else MARK
 
 
