@@ -276,7 +276,7 @@ class Listener:
         self._answers_due = max(self._answers_due - 1, 0)
 
     def _answer(self, connection: Any, data: bytes) -> None:
-        assert self._questions is not None  # noqa: S101 - `_is_question` has seen it
+        assert self._questions is not None  # noqa: S101 - it was on their channel
         for command in self._questions[1](data):
             connection.send_command(*command, check_health=False)
             self._answers_due += 1
