@@ -1,4 +1,4 @@
-"""Which cores this process and the server run on: where the system puts them decides a round trip.
+"""Which cores processes run on: where the system puts them decides what a round trip takes.
 
 On one core, a round trip is the work of both; on two, an idle core has to be woken twice for each,
 which on a virtual machine takes longer than the work. A system that changes its mind in the middle
@@ -8,7 +8,7 @@ of a run gives figures of two kinds, so it is told.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,27 +22,31 @@ def can_be_chosen() -> bool:
     return hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) >= NEEDED
 
 
-@contextmanager
-def chosen(url: str, *, apart: bool) -> Iterator[None]:
-    """Keep this process on one core, and the server at a URL on the same, or on another.
+def id_of(url: str) -> int:
+    """Return the process id of the server at a URL, which is on this machine."""
+    with redis.Redis.from_url(url) as client:
+        return int(client.info("server")["process_id"])
 
-    Threads and processes that are started meanwhile inherit it. Where it cannot be chosen, nothing
+
+@contextmanager
+def chosen(places: Mapping[int, int]) -> Iterator[None]:
+    """Keep processes, by their ids, each on the core that has this number.
+
+    Threads and processes that they start meanwhile inherit it. Where it cannot be chosen, nothing
     happens.
     """
     if not can_be_chosen():
         yield
         return
     before = os.sched_getaffinity(0)
-    first, second, *_ = sorted(before)
-    with redis.Redis.from_url(url) as client:
-        server = int(client.info("server")["process_id"])
-    _put(os.getpid(), {first})
-    _put(server, {second if apart else first})
+    cores = sorted(before)
+    for process, number in places.items():
+        _put(process, {cores[number]})
     try:
         yield
     finally:
-        _put(os.getpid(), before)
-        _put(server, before)
+        for process in places:
+            _put(process, before)
 
 
 def _put(process: int, cores: set[int]) -> None:

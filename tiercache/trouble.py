@@ -37,6 +37,15 @@ _BY_CODE = {
     "UNBLOCKED": "closed",
 }
 
+_NO_RIGHTS = (
+    "ACL failure in script",  # Redis 7 and Valkey
+    "The user executing the script can't",  # Redis 6
+    "discarded because of: NOPERM",
+    "EXEC without MULTI",
+)
+"""What is said where the user may not use a command in a script, or those of a transaction; the
+code in front is that of any error."""
+
 
 def away(exc: BaseException, *, connected: bool) -> RedisAway | None:
     """Say what an error means for the Redis tier, None if it is no outage but a wrong command.
@@ -52,8 +61,11 @@ def away(exc: BaseException, *, connected: bool) -> RedisAway | None:
         if isinstance(exc, kind_of_error):
             return RedisAway(kind, str(exc))
     if isinstance(exc, errors.ResponseError):
-        code = str(exc).partition(" ")[0]
-        return RedisAway(_BY_CODE[code], str(exc)) if code in _BY_CODE else None
+        said = str(exc)
+        if any(text in said for text in _NO_RIGHTS):
+            return RedisAway("auth", said)
+        code = said.partition(" ")[0]
+        return RedisAway(_BY_CODE[code], said) if code in _BY_CODE else None
     if isinstance(exc, errors.ConnectionError | OSError):
         return RedisAway("closed" if connected else "refused", str(exc))
     return None

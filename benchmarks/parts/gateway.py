@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Final
 
+from benchmarks import cores
 from benchmarks.gateway.load import generator, load
 from benchmarks.gateway.rivals import Name, Rival, missing, participants, running
 from benchmarks.part import Part, Progress, Result, Run
@@ -20,8 +23,11 @@ CONNECTIONS = 32
 
 def measure(run: Run) -> Result:
     """Start all servers, ask them in turns, and end them."""
-    with running(run.url) as (rivals, bodies):
-        samples = rounds(rivals, _chosen(run, bodies), run)
+    with ExitStack() as stack:
+        with cores.chosen({os.getpid(): 0}):
+            rivals, bodies = stack.enter_context(running(run.url))
+        with cores.chosen({os.getpid(): 1, cores.id_of(run.url): 1}):
+            samples = rounds(rivals, _chosen(run, bodies), run)
     sizes = {name: f"{len(body):,} bytes" for name, body in bodies.items()}
     return Result(tables({sizes[name]: made for name, made in samples.items()}), notes(), missing())
 
@@ -73,9 +79,14 @@ def notes() -> list[str]:
         f"which asks again when it is answered. uvicorn runs on {parser} and {loop}, and keeps "
         "connections; gunicorn's sync worker closes each of them after one answer."
     )
-    return [served, _TURNS, _PROJECT]
+    return [served, *([_APART] if cores.can_be_chosen() else []), _TURNS, _PROJECT]
 
 
+_APART: Final = (
+    "The servers' processes are kept on one core, who asks them and Redis on another. Under "
+    "uvicorn Django's views run in a second thread, and where the system moves that about, a "
+    "server is a third faster or slower from one second to the next."
+)
 _TURNS: Final = (
     "All servers run at once and take turns within each round. Before the first round and after "
     "each, every server is asked for the body, byte by byte, and has to prove that it did not make "

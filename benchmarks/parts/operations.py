@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def measure(run: Run) -> Result:
 
 
 def _table(group: Group, caches: dict[str, Any], run: Run) -> Table:
-    with cores.chosen(run.url, apart=group.apart):
+    with cores.chosen({os.getpid(): 0, cores.id_of(run.url): int(group.apart)}):
         rows = [_row(case, caches, run) for case in group.cases]
     return Table(group.full_title, "µs", rows, "less", "bars", NOTES[group.title])
 

@@ -153,7 +153,7 @@ def test_tables_are_measured_with_the_server_on_either_core_where_that_can_be_ch
 def test_cores_are_as_they_were_afterwards(own_valkey):
     server: Valkey = own_valkey()
     before = os.sched_getaffinity(0)
-    with cores.chosen(server.url, apart=False):
+    with cores.chosen({os.getpid(): 0, cores.id_of(server.url): 0}):
         here, there = os.sched_getaffinity(0), os.sched_getaffinity(server._pid)
     assert here == there or len(before) < cores.NEEDED
     assert os.sched_getaffinity(0) == os.sched_getaffinity(server._pid) == before

@@ -160,6 +160,16 @@ def test_raise_means_raise(
         assert isinstance(caught.value.__cause__, redis.exceptions.RedisError | OSError)
 
 
+@pytest.mark.parametrize("denied", ["hset", "multi", "exec"])
+def test_rights_that_a_transaction_needs_are_refused_like_others(
+    make_exposed: Any, site: Site, denied: str
+) -> None:
+    cache = make_exposed(FALLBACK="raise")
+    with faults.without(site, denied), pytest.raises(RedisAway) as caught:
+        cache.hset("hash", "field", 1)
+    assert caught.value.kind == "auth"
+
+
 def test_raise_means_raise_for_refused_writes_alone(
     make_exposed: Any, make_face: Any, site: Site
 ) -> None:
@@ -220,6 +230,7 @@ async def test_many_tasks_wait_no_longer_than_one(
         ("trickling", {"timeout"}),
         ("dropping", {"refused", "closed", "connections"}),
         ("locked_out", {"auth"}),
+        ("disenfranchised", {"auth"}),
         ("loading", {"loading"}),
         ("read_only", {"readonly"}),
         ("full", {"full"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.support.proxy import Proxy
@@ -113,6 +113,22 @@ def locked_out(site: Site) -> Iterator[None]:
 
 
 @contextmanager
+def without(site: Site, *commands: str) -> Iterator[None]:
+    """The user may not use these commands, or categories ("@write")."""
+    rights = site.server.client.acl_setuser
+    rights("default", enabled=True, commands=[f"-{one}" for one in commands])
+    try:
+        yield
+    finally:
+        rights("default", enabled=True, commands=["+@all"])
+
+
+def disenfranchised(site: Site) -> AbstractContextManager[None]:
+    """The user may read, and run scripts, but none of the commands in them that write."""
+    return without(site, "@write")
+
+
+@contextmanager
 def read_only(site: Site) -> Iterator[None]:
     """The server has become a replica."""
     site.server.refuse_writes()
@@ -167,4 +183,4 @@ UNANSWERED = (refused, frozen, half_open, deaf, trickling, dropping, locked_out,
 UNWRITABLE = (read_only, full, unsafe_to_write)
 """Reads are served, writes are refused."""
 
-ALL = UNANSWERED + UNWRITABLE
+ALL = (*UNANSWERED, *UNWRITABLE, disenfranchised)
