@@ -1,1 +1,1 @@
-"""What tiercache costs, measured next to its rivals; each module is a command."""
+"""What tiercache costs, measured next to its rivals; `python -m benchmarks` is all of it."""

@@ -1,12 +1,12 @@
-"""All benchmarks, and the page that shows them.
+"""Measure tiercache next to its rivals, and make the page that shows it.
 
     python -m benchmarks [--quick] [--only NAMES] [--json FILE]
     python -m benchmarks --page FILE
 
 Measures every part in turn, with a server of its own, shows the result in Markdown, and writes
-docs/performance.json, docs/performance.md and its pictures, and the figures in README.md. With
-`--only` or `--quick` none of that is written. `--page` makes the page anew from figures that were
-measured before.
+docs/performance.json, docs/performance.md and its pictures, and the figures in README.md and
+docs/comparison.md. With `--only` or `--quick` none of that is written. `--page` makes the page anew
+from figures that were measured before.
 
 The status is 1 if a part failed; the page says why.
 """
@@ -27,6 +27,7 @@ from .running import run
 ROOT: Final = Path(__file__).parent.parent
 DOCS: Final = ROOT / "docs"
 README: Final = ROOT / "README.md"
+COMPARISON: Final = "comparison.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,8 +60,10 @@ def _keep(report: Report, given: argparse.Namespace) -> None:
 
 def _make_page(report: Report) -> None:
     page.write(report, DOCS)
-    page.refresh(report, README)
-    _say(f"made {DOCS.name}/{page.PAGE}, its pictures, and the figures in {README.name}")
+    page.refresh(report, README, page.README)
+    page.refresh(report, DOCS / COMPARISON, page.COMPARISON)
+    _say(f"made {DOCS.name}/{page.PAGE}, its pictures, and the figures in {README.name} and "
+         f"{DOCS.name}/{COMPARISON}")  # fmt: skip
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ PACKAGES: Final = {
     "django-redis": "django-redis",
     "uvicorn": "uvicorn",
     "gunicorn": "gunicorn",
+    "theine": "theine",
 }
 """What figures depend on besides the rivals: what the page calls it, and the distribution."""
 

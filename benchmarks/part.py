@@ -1,6 +1,6 @@
 """What a part of the benchmarks is given and what it returns: figures, never text about figures.
 
-A part measures; `markdown`, `plots` and `page` show. What stands between them is plain data that
+A part measures; `benchmarks.page` shows. What stands between them is plain data that
 JSON carries, so that a page can be made again from the figures of an earlier run.
 """
 

@@ -9,6 +9,8 @@ from benchmarks.report import Report
 
 from .charts import SCHEMES, chart, is_drawn
 from .markdown import markdown, picture_name
+from .summary import COMPARISON as COMPARISON
+from .summary import README as README
 from .summary import refresh as refresh
 
 FIGURES: Final = "performance.json"

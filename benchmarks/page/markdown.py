@@ -44,14 +44,16 @@ def _heading(about: About) -> str:
     return (
         f"{about.date}; {about.machine}; {versions}. The run took {about.seconds:,.0f} s{kind}.\n\n"
         "All figures are from this one run of `python -m benchmarks`, in which rivals take turns. "
-        "Another machine gives other figures, so compare ratios: they say how many times longer, "
-        "or how many times more, and are nearly the same everywhere."
+        "Another machine gives other figures, so compare ratios, which say how many times longer, "
+        "or how many times more; those of calls to Redis for the same place of the server. Figures "
+        "in the last section are rounded by hand."
     )
 
 
 def _goals(report: Report) -> str:
     lines = [
-        f"| {table.title} | {row.what} | {one.wanted} | {one.measured} | {one.outcome} |"
+        f"| {table.title} | {row.what} | {one.wanted}{'' if one.goal.of else f' {table.unit}'} "
+        f"| {one.measured} | {one.outcome} |"
         for done in report.parts
         for table in (done.result.tables if done.result else ())
         for row in table.rows

@@ -13,7 +13,7 @@ from benchmarks.gateway.rivals import Name, Rival, missing, participants, runnin
 from benchmarks.part import Part, Progress, Result, Run
 from benchmarks.parts.gateway_tables import Sample, Samples, tables
 
-ROUNDS, QUICK_ROUNDS = 4, 1
+ROUNDS, QUICK_ROUNDS = 6, 1
 SECONDS = 1
 """That each server is asked in one round; wrk takes whole ones."""
 

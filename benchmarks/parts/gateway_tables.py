@@ -88,9 +88,8 @@ _TIMES: Final = (
     "connections wait at any time."
 )
 _PROCESSOR: Final = (
-    "The worker's own, without Redis's. Under gunicorn it hardly depends on what else the machine "
-    "does, while requests a second do. Under uvicorn, where Django's views run in a second thread, "
-    "either depends on how these two come to the processors."
+    "The worker's own, without Redis's. It depends less on what else the machine does than "
+    "requests a second do."
 )
 
 

@@ -121,7 +121,8 @@ def _accounted(grown: dict[tuple[str, int], list[Grown]]) -> Table:
     notes = [
         (
             "`MAX_BYTES` bounds what is accounted: key and value included. Above 1.00 of what the "
-            "process has grown by, the bound is kept with room to spare."
+            "process has grown by, the bound is kept with room to spare; below, the process has "
+            "grown by more than the bound says."
         )
     ]
     return Table("What tiercache accounts for", "bytes an entry", rows, "less", "", notes)

@@ -20,7 +20,7 @@ def entry(url: str) -> dict[str, Any]:
 
 RIVAL = Rival(
     name=NAME,
-    about="its `ValkeyCache`, on valkey-py with libvalkey",
+    about="its `ValkeyCache`, on valkey-py with libvalkey, without a memory tier",
     can=DJANGO | {"redis"},
     opened=django_cache(NAME),
     package="django-cachex",

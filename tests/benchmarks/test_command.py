@@ -33,7 +33,8 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr(command, "DOCS", folder)
     readme = tmp_path / "README.md"
-    readme.write_text(f"Before.\n\n{summary.BEGIN}\nold\n{summary.END}\n\nAfter.\n")
+    for path in (readme, folder / "comparison.md"):
+        path.write_text(f"Before.\n\n{summary.BEGIN}\nold\n{summary.END}\n\nAfter.\n")
     monkeypatch.setattr(command, "README", readme)
     return folder
 
@@ -98,8 +99,9 @@ def test_a_part_of_a_run_leaves_the_docs_alone_and_says_so(
     runs: Any, docs: Path, tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ):
     figures = tmp_path / "figures.json"
+    before = {path: path.read_text() for path in docs.iterdir()}
     command.main([*arguments, "--json", str(figures)])
-    assert list(docs.iterdir()) == []
+    assert {path: path.read_text() for path in docs.iterdir()} == before
     assert "nothing was written into docs" in capsys.readouterr().err
     assert json.loads(figures.read_text())["parts"]
 

@@ -252,7 +252,7 @@ def test_wrk_without_figures_is_an_error():
         gateway_load.parsed("unable to connect to a:1 Connection refused\n")
 
 
-@pytest.mark.parametrize(("quick", "steps"), [(True, 2), (False, 9)])
+@pytest.mark.parametrize(("quick", "steps"), [(True, 2), (False, 13)])
 def test_each_server_is_warmed_up_and_asked_in_each_round(quick: bool, steps: int):
     run = Run("redis://unused", quick, Silence())
     assert gateway.PART.steps(run) == steps * len(rivals.participants())
