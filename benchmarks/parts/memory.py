@@ -20,6 +20,9 @@ QUICK: Final = {10_000: 1, 100_000: 1}
 
 GOAL: Final = Goal(most=250)
 
+WHEN: Final = {"just filled": "filled", "after churn": "churned", "asked for": "asked"}
+"""When a process is looked at, in words and as fields of `Grown`."""
+
 AT_ONCE: Final = 2
 """Processes that are filled at the same time: what is measured is room, not time."""
 
@@ -31,12 +34,14 @@ class Grown:
     Attributes:
         filled: when it was just filled.
         churned: after twice as many further writes, of new keys.
+        asked: after all of them were asked for, too.
         own: what of that are key and value themselves.
         accounted: what the cache itself says that it holds; None: it says nothing.
     """
 
     filled: float
     churned: float
+    asked: float
     own: float
     accounted: float | None
 
@@ -79,7 +84,7 @@ def _filled(job: tuple[str, int]) -> Grown:
 def _beyond(grown: dict[tuple[str, int], list[Grown]]) -> Table:
     rows: list[Row] = []
     for entries in sorted({entries for _, entries in grown}):
-        for when, field in (("just filled", "filled"), ("after churn", "churned")):
+        for when, field in WHEN.items():
             figures = {
                 name: figure(getattr(one, field) - one.own for one in made)
                 for (name, size), made in grown.items()
@@ -90,11 +95,14 @@ def _beyond(grown: dict[tuple[str, int], list[Grown]]) -> Table:
         (
             "What the process has grown by (its USS), divided by the number of entries it holds "
             "then, less the key (20 characters) and the value (a text of 100), as Python's "
-            "allocator rounds them. Each figure is from a process of its own."
+            "allocator rounds them. Each figure is from a process of its own; there are ten caches "
+            "of 10,000 entries in it, since Python takes memory a mebibyte at a time."
         ),
         (
-            "Churn: twice as many further writes, each of a new key. Then the tier is full, and "
-            "entries leave for it."
+            "Churn: twice as many further writes, each of a new key, for which entries leave. "
+            "Asked for: a `get` of each, after which tiercache knows the names of as many as it "
+            "may, by which it finds them sooner. What is made together with a cache is counted, "
+            "what a process has once is not."
         ),
         (
             "LocMemCache drops a third of its entries whenever it is full, and keeps the room: "
@@ -111,12 +119,14 @@ def _accounted(grown: dict[tuple[str, int], list[Grown]]) -> Table:
             continue
         figures: dict[str, Figure | None] = {
             "accounted": figure(one.accounted or 0.0 for one in made),
-            "just filled": figure(one.filled for one in made),
-            "after churn": figure(one.churned for one in made),
+            **{when: figure(getattr(one, field) for one in made) for when, field in WHEN.items()},
         }
         told = figures["accounted"]
-        real = figures["after churn"]
-        shares = {"after churn": told.median / real.median} if told and real else {}
+        shares = {
+            when: told.median / real.median
+            for when in WHEN
+            if told and (real := figures[when]) is not None
+        }
         rows.append(Row(f"{entries:,} entries", figures, shares))
     notes = [
         (

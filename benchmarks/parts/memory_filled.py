@@ -11,7 +11,8 @@ import asyncio
 import gc
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psutil
@@ -22,10 +23,31 @@ GRAIN: Final = 16
 """Bytes to a multiple of which the allocator rounds."""
 
 BEFORE: Final = 100
-"""Entries that are there before the first look, so that what is made once is not counted."""
+"""Entries of the cache that is made, filled and asked before the first look, so that what a process
+has once for all caches is not counted."""
 
-Fill = Callable[[Iterable[int]], None]
-"""Writes the entries of these numbers."""
+LEAST: Final = 100_000
+"""Entries that a process holds at least, in several caches if need be: Python takes memory from the
+system a mebibyte at a time."""
+
+Numbers = Callable[[Iterable[int]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """One cache in memory alone.
+
+    Attributes:
+        write: writes the entries of these numbers.
+        ask: asks for these entries.
+        held: says how many it holds.
+        accounted: says for how many bytes it accounts; None: it does not say.
+    """
+
+    write: Numbers
+    ask: Numbers
+    held: Callable[[], int]
+    accounted: Callable[[], int | None] = lambda: None
 
 
 def key(number: int) -> str:
@@ -38,73 +60,109 @@ def value(number: int) -> str:
     return f"{number:0100d}"
 
 
-def in_django(backend: str, location: str, entries: int) -> Any:
-    """Set Django up with one cache, in memory alone, that has room for so many entries."""
-    import django
-    from django.conf import settings
-
-    options: dict[str, Any] = {"MAX_ENTRIES": entries}
-    if "tiercache" in backend:
-        options["MAX_BYTES"] = "64GiB"
-    made = {"BACKEND": backend, "LOCATION": location, "TIMEOUT": None, "OPTIONS": options}
-    settings.configure(CACHES={"default": made})
-    django.setup()
-    from django.core.cache import caches
-
-    return caches["default"]
+def tiercache(sizes: Sequence[int]) -> Iterator[Filled]:
+    """Make a cache of each size, one after the other."""
+    for cache in _in_django("tiercache.backend.TieredCache", "memory://", sizes, MAX_BYTES="64GiB"):
+        yield _of_django(cache, _entries_of_ours, lambda one: int(one.stats().bytes))
 
 
-def tiercache(entries: int) -> tuple[Fill, Callable[[], int], Callable[[], float | None]]:
-    """Return how to fill it, how many entries it holds, and what it accounts for."""
-    cache = in_django("tiercache.backend.TieredCache", "", entries)
-    return _setting(cache), lambda: cache.stats().entries, lambda: cache.stats().bytes
+def _entries_of_ours(cache: Any) -> int:
+    return int(cache.stats().entries)
 
 
-def locmem(entries: int) -> tuple[Fill, Callable[[], int], Callable[[], float | None]]:
-    """Return the same of `LocMemCache`."""
-    cache = in_django("django.core.cache.backends.locmem.LocMemCache", "", entries)
-    return _setting(cache), lambda: len(cache._cache), lambda: None
+def locmem(sizes: Sequence[int]) -> Iterator[Filled]:
+    """Make the same of `LocMemCache`."""
+    for cache in _in_django("django.core.cache.backends.locmem.LocMemCache", "", sizes):
+        yield _of_django(cache, lambda one: len(one._cache))
 
 
-def cashews(entries: int) -> tuple[Fill, Callable[[], int], Callable[[], float | None]]:
-    """Return the same of cashews' memory, without the wrapper that chooses between backends."""
+def cashews(sizes: Sequence[int]) -> Iterator[Filled]:
+    """Make the same of cashews' memory, without the wrapper that chooses between backends."""
     from cashews.backends.memory import Memory
 
-    memory = Memory(size=entries, check_interval=0)
+    return (_of_cashews(Memory(size=size, check_interval=0)) for size in sizes)
 
-    async def fill(numbers: Iterable[int]) -> None:
+
+def _of_cashews(memory: Any) -> Filled:
+    async def write(numbers: Iterable[int]) -> None:
         for number in numbers:
             await memory.set(key(number), value(number), None)
 
-    return lambda numbers: asyncio.run(fill(numbers)), lambda: len(memory.store), lambda: None
+    async def ask(numbers: Iterable[int]) -> None:
+        for number in numbers:
+            await memory.get(key(number))
+
+    return Filled(
+        lambda numbers: asyncio.run(write(numbers)),
+        lambda numbers: asyncio.run(ask(numbers)),
+        lambda: len(memory.store),
+    )
 
 
 MAKERS: Final = {rivals.OURS: tiercache, rivals.LOCMEM: locmem, rivals.CASHEWS: cashews}
 
 
-def _setting(cache: Any) -> Fill:
-    def fill(numbers: Iterable[int]) -> None:
+def _in_django(backend: str, scheme: str, sizes: Sequence[int], **options: Any) -> Iterator[Any]:
+    """Set Django up with a cache of each size; make them one after the other."""
+    import django
+    from django.conf import settings
+
+    made = {
+        str(number): {
+            "BACKEND": backend,
+            "LOCATION": f"{scheme}{number}",
+            "TIMEOUT": None,
+            "OPTIONS": {"MAX_ENTRIES": size, **options},
+        }
+        for number, size in enumerate(sizes)
+    }
+    settings.configure(CACHES=made)
+    django.setup()
+    from django.core.cache import caches
+
+    return (caches[alias] for alias in made)
+
+
+def _of_django(
+    cache: Any, held: Callable[[Any], int], told: Callable[[Any], int | None] = lambda _: None
+) -> Filled:
+    def write(numbers: Iterable[int]) -> None:
         for number in numbers:
             cache.set(key(number), value(number))
 
-    return fill
+    def ask(numbers: Iterable[int]) -> None:
+        for number in numbers:
+            cache.get(key(number))
+
+    return Filled(write, ask, lambda: held(cache), lambda: told(cache))
 
 
 def grown(name: str, entries: int) -> dict[str, float | None]:
-    """Fill this process, churn, and return what it has grown by."""
-    fill, held, accounted = MAKERS[name](entries)
-    fill(range(BEFORE))
+    """Fill this process, churn, ask for all, and return what it has grown by."""
+    made = MAKERS[name]((BEFORE, *[entries] * max(1, LEAST // entries)))
+    first = next(made)
+    first.write(range(BEFORE))
+    first.ask(range(BEFORE))
     start = _size()
-    fill(range(BEFORE, entries))
-    filled = (_size() - start) / (held() - BEFORE)
-    said = accounted()
-    fill(range(entries, 3 * entries))
-    churned = (_size() - start) / (held() - BEFORE)
-    own = _rounded(sys.getsizeof(key(0))) + _rounded(sys.getsizeof(value(0)))
+
+    def each() -> float:
+        return (_size() - start) / sum(cache.held() for cache in caches)
+
+    caches = []
+    for cache in made:
+        cache.write(range(entries))
+        caches.append(cache)
+    filled, said = each(), caches[0].accounted()
+    for cache in caches:
+        cache.write(range(entries, 3 * entries))
+    churned = each()
+    for cache in caches:
+        cache.ask(range(3 * entries))
     return {
         "filled": filled,
         "churned": churned,
-        "own": own,
+        "asked": each(),
+        "own": _rounded(sys.getsizeof(key(0))) + _rounded(sys.getsizeof(value(0))),
         "accounted": None if said is None else said / entries,
     }
 

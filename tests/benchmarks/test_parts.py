@@ -116,10 +116,11 @@ def test_growth_is_told_next_to_the_smallest_size():
 
 
 def test_memory_is_what_entries_take_beyond_keys_and_values():
-    grown = {(OURS, 1000): [Grown(filled=400, churned=480, own=240, accounted=480)]}
+    grown = {(OURS, 1000): [Grown(filled=400, churned=480, asked=640, own=240, accounted=480)]}
     rows = memory._beyond(grown).rows
-    assert [row.figures[OURS] for row in rows] == [a_figure(160), a_figure(240)]
-    assert memory._accounted(grown).rows[0].ratios == {"after churn": 1.0}
+    assert [row.figures[OURS] for row in rows] == [a_figure(160), a_figure(240), a_figure(400)]
+    ratios = {"just filled": 1.2, "after churn": 1.0, "asked for": 0.75}
+    assert memory._accounted(grown).rows[0].ratios == ratios
 
 
 def test_keys_and_values_take_the_room_that_the_allocator_gives_them():
@@ -129,9 +130,9 @@ def test_keys_and_values_take_the_room_that_the_allocator_gives_them():
 
 
 def test_filling_a_process_tells_what_it_has_grown_by():
-    (told,) = memory.lines("benchmarks.parts.memory_filled", OURS, "2000")
+    (told,) = memory.lines("benchmarks.parts.memory_filled", OURS, "20000")
     grown = Grown(**told)
-    assert grown.filled > grown.own
+    assert grown.own < grown.filled < grown.churned < grown.asked
     assert grown.accounted is not None
 
 
