@@ -19,7 +19,7 @@ MOST_NAMES: Final = 20_000
 BYTES_A_NAME: Final = 4096
 """Bytes of the memory tier's bound for each name that a shelf may know.
 
-A name takes some 150 bytes beyond what is accounted for: the key as the caller wrote it, and its
+A name takes 80 to 150 bytes beyond what is accounted for: the key as the caller wrote it, and its
 place in the dictionary. So all names of a shelf take a thirtieth of the bound at most.
 """
 
