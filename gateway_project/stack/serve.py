@@ -5,6 +5,7 @@ Run as ``python -m gateway_project.stack.serve APPLICATION DESCRIPTOR [options]`
 
 import argparse
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Sequence
@@ -32,6 +33,9 @@ class Worker(uvicorn.Server):
             reload = import_string(self._on_hangup)
             # In a thread, since it reads files; requests go on meanwhile.
             loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, reload)
+        # What was made until now stays: the collector need not walk through it again and again.
+        gc.collect()
+        gc.freeze()
         lifeline.tell_ready()
 
 
