@@ -73,8 +73,8 @@ def deliveries(reader: str, count: int) -> tuple[list[float], list[float]]:
     show(f"delivery to a {reader}", 0, 1)
     scene = Scene("delivery")
     try:
-        options = {"count": count, "seconds": count * 0.05}
-        with Team(f"{scene.server.url}/0", ["writer", reader], **options) as team:
+        roles = ["writer", reader]
+        with Team(f"{scene.server.url}/0", roles, count=count, seconds=count * 0.05) as team:
             team.go()
             writer, watcher = team.finish()
     finally:

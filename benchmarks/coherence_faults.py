@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.coherence_history import disagreements
 from benchmarks.coherence_judge import judge
@@ -69,7 +70,7 @@ class Scene(Site):
         self.name = name
         self.trial = Trial()
 
-    def hold(self, seconds: float, processes: int, seed: int, act: Act, **options: object) -> Trial:
+    def hold(self, seconds: float, processes: int, seed: int, act: Act, **options: Any) -> Trial:
         """Let workers work for so long while `act` goes on, and return what was seen.
 
         Options are those of `Config`, and `proxied`: whether workers connect by the proxy.
@@ -122,7 +123,7 @@ class Scene(Site):
 
     def kill_subscribers(self) -> None:
         """Break every subscription."""
-        self.server.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        self.server.client.client_kill_filter(_type="pubsub")
 
     def _truth(self, key: str) -> int | None:
         alias = "counters" if key in COUNTERS else "default"

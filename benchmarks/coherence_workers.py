@@ -108,8 +108,9 @@ def main() -> None:
     aliases = {alias: conf | {"KEY_PREFIX": prefix} for alias, prefix in PREFIXES.items()}
     settings.configure(CACHES=aliases)
     django.setup()
-    from django.core.cache import cache, caches
+    from django.core.cache import caches
 
+    cache: Any = caches["default"]
     settle(cache)
     caches["counters"].get("settle")
     answer("ready")

@@ -88,7 +88,7 @@ class Load:
 
     def work(self, operations: int, what: str) -> None:
         """Make so many calls, and let no fault outlast them."""
-        self._left = itertools.count(operations, -1)
+        self._left: Iterator[int] = itertools.count(operations, -1)
         works = [self._in_a_thread] * THREADS + [self._in_tasks] * LOOPS
         threads = [
             threading.Thread(target=work, args=(random.Random(self._random.random()),))
@@ -149,7 +149,7 @@ class Load:
 
         if choice.random() < 0.0005:
             return "clear", (), {}
-        return choice.choice(
+        calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = (
             [("get", (key,), {})] * 8
             + [("get_many", ([key, *self._some(choice)],), {})] * 2
             + [("set", (key, value, life), {})] * 4
@@ -168,6 +168,7 @@ class Load:
                 ("incr", (f"counter{choice.randrange(20)}",), {"ignore_key_check": True}),
             ]
         )
+        return choice.choice(calls)
 
     def _key(self, choice: random.Random) -> str:
         if choice.random() < NEW:

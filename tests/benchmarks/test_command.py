@@ -16,6 +16,7 @@ from benchmarks import __main__ as command
 from benchmarks import measuring, page, parts, running
 from benchmarks.page import summary
 from benchmarks.part import Part, Result, Run
+from benchmarks.report import Report
 from tests.benchmarks.made import a_report, a_table
 
 if TYPE_CHECKING:
@@ -181,3 +182,21 @@ def test_operations_from_beginning_to_end(tmp_path: Path):
     assert "| `get`, text of 100 characters |" in ran.stdout
     assert "nothing was written into docs" in ran.stderr
     assert not [word for word in ("lost", "Warning", "Traceback") if word in ran.stderr]
+
+
+def test_parts_measure_what_they_say_with_the_rivals_that_are_there(tmp_path: Path):
+    """A moment of each that needs neither settings nor a gigabyte of its own."""
+    figures = tmp_path / "figures.json"
+    names = ["operations", "threads", "asyncio", "profile"]
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick"]
+        + ["--only", ",".join(names), "--json", str(figures)],
+        cwd=ROOT,
+        env=os.environ | {"TIERCACHE_BENCHMARK_SECONDS": "0.001"},
+        check=True,
+        capture_output=True,
+        timeout=50,
+    )
+    report = Report.from_json(figures.read_text())
+    assert [(part.name, part.error) for part in report.parts] == [(name, "") for name in names]
+    assert all(table.rows for part in report.parts if part.result for table in part.result.tables)
