@@ -188,9 +188,9 @@ def test_parts_measure_what_they_say_with_the_rivals_that_are_there(tmp_path: Pa
     """A moment of each that needs neither settings nor a gigabyte of its own."""
     figures = tmp_path / "figures.json"
     names = ["operations", "threads", "asyncio", "profile"]
+    given = ["--quick", "--only", ",".join(names), "--json", str(figures)]
     subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick"]
-        + ["--only", ",".join(names), "--json", str(figures)],
+        [sys.executable, "-m", "benchmarks", *given],
         cwd=ROOT,
         env=os.environ | {"TIERCACHE_BENCHMARK_SECONDS": "0.001"},
         check=True,
