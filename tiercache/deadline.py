@@ -17,7 +17,7 @@ SHORTEST_WAIT = 0.001
 """Seconds that a socket operation gets at the least: to wait for 0 s means not to wait at all."""
 
 LONGEST_WAIT: Final = 1e6
-"""Seconds that the kernel is told at the most; it cannot be told of infinity."""
+"""Seconds that a socket is told at the most; none can be told of infinity."""
 
 PART_WAITED: Final = 3 / 4
 """Which part of what is left the kernel waits at a time: its timers for sockets may be late by an
@@ -27,6 +27,9 @@ IN_KERNEL: Final = (1 / 2, 7 / 8)
 ELSEWHERE: Final = (1 - 1 / 64, 1 + 1 / 64)
 """Between which parts of what is left a time-out may stay as it was set: to set it takes a system
 call, and most calls have the same budget as the one before."""
+
+NOTHING_LEFT: Final = (float("inf"), 0.0)
+"""From how much to how much is left, where there is nothing in between."""
 
 
 class Deadline:
@@ -98,23 +101,26 @@ class _Socket:
     only Python's.
     """
 
-    __slots__ = ("_bounds", "_in_kernel", "_owner", "_seconds", "_sock")
+    __slots__ = ("_from", "_in_kernel", "_owner", "_sock", "_to")
 
     def __init__(self, sock: Any, owner: Deadline) -> None:
         self._sock = sock
         self._owner = owner
         self._in_kernel = type(sock).recv_into is _socket.socket.recv_into
-        self._bounds = IN_KERNEL if self._in_kernel else ELSEWHERE
-        # What waits were last bounded by; not a number before the first.
-        self._seconds = float("nan")
+        # For how much time left the time-out may stay as it was set.
+        self._from, self._to = NOTHING_LEFT
 
     def sendall(self, data: bytes | memoryview) -> None:
-        while data:
+        while True:
             self._limit()
             try:
-                data = memoryview(data)[self._sock.send(data) :]
+                sent = self._sock.send(data)
             except BlockingIOError as exc:
                 self._has_waited(exc)
+                continue
+            if sent == len(data):
+                return
+            data = memoryview(data)[sent:]
 
     def recv_into(self, *args: Any) -> int:
         while True:
@@ -133,7 +139,7 @@ class _Socket:
                 self._has_waited(exc)
 
     def settimeout(self, seconds: float | None) -> None:
-        self._seconds = float("nan")
+        self._from, self._to = NOTHING_LEFT
         self._sock.settimeout(seconds)
 
     def _has_waited(self, exc: BlockingIOError) -> None:
@@ -147,15 +153,21 @@ class _Socket:
         if deadline is None:
             return
         left = deadline - time.monotonic()
-        least, most = self._bounds
-        if not left * least <= self._seconds <= left * most:
-            seconds = cast("float", self._owner.left(None))
-            if self._in_kernel:
-                seconds = min(seconds * PART_WAITED, LONGEST_WAIT)
-                _bound(self._sock, seconds)
-            else:
-                self._sock.settimeout(seconds)
-            self._seconds = seconds
+        if not self._from <= left <= self._to:
+            self._bound(cast("float", self._owner.left(None)))
+
+    def _bound(self, left: float) -> None:
+        """Set the time-out of each operation, for so much time left."""
+        if self._in_kernel:
+            seconds = min(left * PART_WAITED, LONGEST_WAIT)
+            _bound(self._sock, seconds)
+            least, most = IN_KERNEL
+        else:
+            seconds = min(left, LONGEST_WAIT)
+            self._sock.settimeout(seconds)
+            least, most = ELSEWHERE
+        self._from = seconds / most
+        self._to = seconds / least if seconds < LONGEST_WAIT else float("inf")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
