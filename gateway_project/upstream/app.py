@@ -69,7 +69,7 @@ class SampleUpstream:
         self,
         market: Market,
         faults: Faults = Faults(),  # noqa: B008 - immutable
-        draw: Callable[[], float] = random.random,
+        draw: Callable[[], float] = random.SystemRandom().random,
     ) -> None:
         self.faults = faults
         self._market = market

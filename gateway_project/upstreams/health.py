@@ -24,6 +24,9 @@ SICK_WEIGHT: Final = 10.0
 JITTER: Final = 0.2
 """Share by which a back-off may be shorter, so that not all processes try at one moment."""
 
+CHANCE: Final = random.SystemRandom().random
+"""Not the site's own random state, which may be seeded, and is every thread's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -91,7 +94,7 @@ class Health:
         options: PoolOptions,
         *,
         clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = CHANCE,
     ) -> None:
         self._records = {server: _Record(server) for server in servers}
         self._options = options

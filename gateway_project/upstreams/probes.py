@@ -1,11 +1,10 @@
 """Active probes: sick servers are asked in the background, so that no caller has to try them."""
 
 import asyncio
-import random
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from gateway_project.upstreams.health import Health, Turn
+from gateway_project.upstreams.health import CHANCE, Health, Turn
 
 SPREAD: Final = 0.25
 """Share by which a pause is shorter or longer, so that not all processes ask at one moment."""
@@ -24,7 +23,7 @@ class Probes:
         probe: Callable[[Turn], Coroutine[Any, Any, None]],
         *,
         every: float,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = CHANCE,
     ) -> None:
         self._health = health
         self._probe = probe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -151,3 +152,14 @@ def test_a_loop_that_lives_for_one_request_probes_nothing(
     asyncio.run(asyncio.sleep(0.2))
 
     eventually(lambda: upstream.asked == ["/symbols?limit=5"])
+
+
+async def test_pauses_and_back_offs_leave_the_sites_random_numbers_alone():
+    """They are drawn beside callers, who may have seeded `random` for a test or a simulation."""
+    before = random.getstate()
+    health = Health(("a",), PoolOptions(servers=("http://a",), failures=1))
+    health.failed(Turn("a"), "answered 503")
+    running = Probes(health, lambda _: asyncio.sleep(0), every=60)
+    running.start()
+    await running.aclose()
+    assert random.getstate() == before
