@@ -27,6 +27,7 @@ Answer = Callable[..., dict[str, object]]
 
 CONTROL = "/_control"
 MAX_CONTROL_BYTES = 4096
+_chance = random.SystemRandom().random
 FORMS: tuple[tuple[str, Answer, tuple[str, ...]], ...] = (
     ("/symbols", answers.symbols, ()),
     ("/symbols/{symbol}/series", answers.series, ("from", "to")),
@@ -69,7 +70,7 @@ class SampleUpstream:
         self,
         market: Market,
         faults: Faults = Faults(),  # noqa: B008 - immutable
-        draw: Callable[[], float] = random.SystemRandom().random,
+        draw: Callable[[], float] = _chance,
     ) -> None:
         self.faults = faults
         self._market = market
