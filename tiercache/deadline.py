@@ -7,11 +7,14 @@ import select
 import socket
 import struct
 import time
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.connection import AbstractConnection
 
 from .line import Line, line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SHORTEST_WAIT = 0.001
 """Seconds that a socket operation gets at the least: to wait for 0 s means not to wait at all."""
@@ -123,18 +126,16 @@ class _Socket:
             data = memoryview(data)[sent:]
 
     def recv_into(self, *args: Any) -> int:
-        while True:
-            self._limit()
-            try:
-                return cast("int", self._sock.recv_into(*args))
-            except BlockingIOError as exc:
-                self._has_waited(exc)
+        return cast("int", self._received(self._sock.recv_into, args))
 
     def recv(self, *args: Any) -> bytes:
+        return cast("bytes", self._received(self._sock.recv, args))
+
+    def _received(self, receive: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         while True:
             self._limit()
             try:
-                return cast("bytes", self._sock.recv(*args))
+                return receive(*args)
             except BlockingIOError as exc:
                 self._has_waited(exc)
 
@@ -160,7 +161,7 @@ class _Socket:
         """Set the time-out of each operation, for so much time left."""
         if self._in_kernel:
             seconds = min(left * PART_WAITED, LONGEST_WAIT)
-            _bound(self._sock, seconds)
+            _let_the_kernel_end(self._sock, seconds)
             least, most = IN_KERNEL
         else:
             seconds = min(left, LONGEST_WAIT)
@@ -173,8 +174,8 @@ class _Socket:
         return getattr(self._sock, name)
 
 
-def _bound(sock: Any, seconds: float) -> None:
-    """Let the kernel end each operation of a socket after so long."""
+def _let_the_kernel_end(sock: Any, seconds: float) -> None:
+    """Have each operation of a socket ended after so long."""
     sock.settimeout(None)
     whole = int(seconds)
     life = struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))

@@ -183,8 +183,10 @@ class _Client(Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         if self._afterwards:
             sent = [("MULTI",), args, *self._afterwards, ("EXEC",)]
-            _, queued, *_, done = self._borrowed.line.exchange(sent)
-            source = _Reply(queued if isinstance(queued, ResponseError) else _first_of(done))
+            replies = self._borrowed.line.exchange(sent)
+            refusals = [reply for reply in replies if isinstance(reply, ResponseError)]
+            # The first refusal says why; what EXEC says of it is that there was one.
+            source = _Reply(refusals[0] if refusals else replies[-1][0])
         else:
             self._borrowed.send_command(*args, check_health=False)
             source = self._borrowed
@@ -201,8 +203,3 @@ class _Reply:
         if isinstance(self._reply, Exception):
             raise self._reply
         return self._reply
-
-
-def _first_of(done: Any) -> Any:
-    """Return the first reply of a transaction, or why there was none."""
-    return done if isinstance(done, Exception) else done[0]

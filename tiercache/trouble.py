@@ -41,10 +41,9 @@ _NO_RIGHTS = (
     "ACL failure in script",  # Redis 7 and Valkey
     "The user executing the script can't",  # Redis 6
     "discarded because of: NOPERM",
-    "EXEC without MULTI",
 )
-"""What is said where the user may not use a command in a script, or those of a transaction; the
-code in front is that of any error."""
+"""What is said where the user may not use a command in a script, or EXEC; the code in front is that
+of any error."""
 
 
 def away(exc: BaseException, *, connected: bool) -> RedisAway | None:

@@ -63,11 +63,7 @@ def value(number: int) -> str:
 def tiercache(sizes: Sequence[int]) -> Iterator[Filled]:
     """Make a cache of each size, one after the other."""
     for cache in _in_django("tiercache.backend.TieredCache", "memory://", sizes, MAX_BYTES="64GiB"):
-        yield _of_django(cache, _entries_of_ours, lambda one: int(one.stats().bytes))
-
-
-def _entries_of_ours(cache: Any) -> int:
-    return int(cache.stats().entries)
+        yield _of_django(cache, lambda one: one.stats().entries, lambda one: one.stats().bytes)
 
 
 def locmem(sizes: Sequence[int]) -> Iterator[Filled]:

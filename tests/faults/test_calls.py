@@ -160,7 +160,7 @@ def test_raise_means_raise(
         assert isinstance(caught.value.__cause__, redis.exceptions.RedisError | OSError)
 
 
-@pytest.mark.parametrize("denied", ["hset", "multi", "exec"])
+@pytest.mark.parametrize("denied", ["hset", "multi", "exec", "unlink", "publish"])
 def test_rights_that_a_transaction_needs_are_refused_like_others(
     make_exposed: Any, site: Site, denied: str
 ) -> None:

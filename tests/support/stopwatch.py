@@ -54,7 +54,7 @@ _pulses: list[_Pulse] = []
 
 
 def _begin_to_watch() -> None:
-    if not all(pulse.is_alive() for pulse in _pulses) or not _pulses:
+    if not (_pulses and all(pulse.is_alive() for pulse in _pulses)):
         _pulses[:] = map(_Pulse, os.sched_getaffinity(0))
 
 
