@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +77,13 @@ class Host:
         return {report["pid"]: report for report in answers}
 
     def wait_until(self, condition: Callable[[], Any], *, within: float = START) -> Any:
-        """Wait for a condition; a server that does not answer yet, or has ended, is not it."""
+        """Wait for a condition; a server that has ended, or does not answer in full, is not it."""
 
         def met() -> Any:
             assert self.process.is_running(), self.output
             try:
                 return condition()
-            except OSError:
+            except (OSError, HTTPException):
                 return False
 
         try:

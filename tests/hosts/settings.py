@@ -8,6 +8,8 @@ SECRET_KEY = "for the tests only"
 DEBUG = True  # or runserver would want to know its hosts
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+"""Says how long each answer is, so that one cut short is not taken for a whole one."""
 ROOT_URLCONF = "tests.hosts.urls"
 WSGI_APPLICATION = "tests.hosts.wsgi.application"
 CACHES = {
