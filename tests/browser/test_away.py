@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.load import Load, popular
 from tests.browser.pages import BASE, CACHE, EVICT, KEYS, PATTERN, PREFIX, Pages, key_address, press
 from tests.browser.site import WORKERS, Site
+from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def away(
     try:
         with Load(running.url, popular):
             eventually(lambda: held_by_all(running), within=20)
+        look_at_all(running)
         (running.valkey.kill if request.param == "stopped" else running.valkey.freeze)()
         yield running
     finally:
@@ -55,12 +56,19 @@ def held_by_all(site: Site) -> bool:
     return f"In the memory of {WORKERS} of {WORKERS} nodes" in site.read(key_address(SERIES))
 
 
+def look_at_all(site: Site) -> None:
+    """Read each page in each worker: what the first look costs (templates) is not the outage's."""
+    for _ in range(WORKERS * 2):
+        for address in ADDRESSES.values():
+            site.read(address)
+
+
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_a_page_answers_soon(name: str, away: Site, open_window: Callable[..., Page]) -> None:
     page = open_window(away)
-    began = time.monotonic()
-    answer = page.request.get(ADDRESSES[name], max_redirects=0)
-    assert time.monotonic() - began < BUDGET
+    with Stopwatch() as watch:
+        answer = page.request.get(ADDRESSES[name], max_redirects=0)
+    assert watch.seconds < BUDGET
     assert answer.status == 200
 
 

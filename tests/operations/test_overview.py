@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from tests.support.caches import settings_for
 from tests.support.neighbours import Neighbour
+from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import eventually
 from tiercache.exceptions import LoadTimeout
 from tiercache.node import visiting
@@ -133,7 +134,7 @@ def test_another_site_in_the_same_database_is_not_shown(reporting: Any, valkey: 
     other = Neighbour({"default": settings_for("tiered", valkey.url, OPTIONS={"REPORT": 0.1})})
     try:
         other.worth("cache.set('key', 1)")
-        eventually(lambda: len(valkey.client.keys("tiercache:nodes/*/index")) == 2)
+        eventually(lambda: len(valkey.client.keys("tiercache:nodes/*/index")) >= 2)
         eventually(lambda: view(cache).totals.seconds > 0.5)
         assert set(nodes(cache)) == {os.getpid()}
         assert view(cache).totals.calls.get("sets") is None
@@ -163,9 +164,9 @@ def test_without_redis_it_is_this_process_and_says_why(own_valkey: Any, make_cac
     eventually(lambda: view(cache).totals.calls)
     server.kill()
     cache.set("key", 2)
-    began = time.monotonic()
-    shown = view(cache)
-    assert time.monotonic() - began < 1.2
+    with Stopwatch() as watch:
+        shown = view(cache)
+    assert watch.seconds < 1.2
     assert (shown.reached, shown.alone, shown.reason) == (False, False, "refused")
     assert shown.away_since == pytest.approx(time.time(), abs=5)
     assert [node.here for node in shown.nodes] == [True]
@@ -184,9 +185,9 @@ def test_a_frozen_server_holds_all_views_up_for_a_second(own_valkey: Any, make_c
         "default"
     ]
     server.freeze()
-    began = time.monotonic()
-    assert [shown.reached for shown in views()] == [False, False, False]
-    assert time.monotonic() - began < 1.5
+    with Stopwatch() as watch:
+        assert [shown.reached for shown in views()] == [False, False, False]
+    assert watch.seconds < 1.5
     assert cache.stats().state == "up"
 
 
@@ -239,11 +240,15 @@ def test_who_may_not_write_reports_is_heard_of_once_and_works(
     assert "NOPERM" in shown.reason or "permission" in shown.reason.lower()
 
 
-def test_who_reports_nothing_is_shown_here_and_nowhere_else(make_cache: Any, valkey: Any) -> None:
-    cache = make_cache(OPTIONS={"REPORT": None})
+def test_who_reports_nothing_is_shown_here_and_nowhere_else(
+    own_valkey: Any, make_caches: Any
+) -> None:
+    server = own_valkey()  # on the shared one a node of the test before may report once more
+    conf = settings_for("tiered", server.url, OPTIONS={"REPORT": None})
+    cache = make_caches(default=conf)["default"]
     cache.get("key")
     assert len(view(cache).nodes) == 1
-    assert valkey.client.keys("tiercache:nodes/*") == []
+    assert server.client.keys("tiercache:nodes/*") == []
 
 
 def test_reports_lie_outside_of_every_prefix(reporting: Any, valkey: Any) -> None:
