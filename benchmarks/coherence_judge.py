@@ -14,8 +14,8 @@ Judged in every read of every node:
    the server had acknowledged to the one, it may not yet have told the other.
 2. *Own.* It must not be older than what this node itself had written before, in the outage or
    not: so an own deletion is not undone, neither by the outage nor by its end.
-3. *Lost.* While all nodes are cut off, so that nothing newer can be heard of, what a node wrote
-   in the outage is there: a miss is wrong.
+3. *Lost.* While all nodes are cut off, and what they had told before has been heard, what a node
+   wrote in the outage is there: a miss is wrong.
 4. *Survivors.* Once all nodes are healed, nobody reads what a node wrote alone in the outage.
 
 A miss is otherwise right from the first outage on, since restarts and healing remove keys, and
@@ -135,8 +135,12 @@ class _Judgement:
         return tokens
 
     def _seal(self, window: Window) -> tuple[float, int]:
-        """Return from when to when all nodes were cut off, with no message under way."""
-        cut_off = 0.0
+        """Return from when to when all nodes were cut off, with no message under way.
+
+        A node that had been away before the server was may have been healing until then, and
+        have told the others of what it removed.
+        """
+        cut_off = float(window.gone)
         for outages in self._outages:
             outage = outages.touching(window.lifted, window.lifted)
             cut_off = max(cut_off, outage[0] if outage else NEVER)
@@ -200,7 +204,12 @@ class _Judgement:
 
     def _misses(self, number: int, seen: Seen) -> None:
         """Judge misses while everybody was cut off."""
-        for since, until in self._sealed:
+        for sealed, until in self._sealed:
+            # What had been told before is heard late by a process that is not run.
+            since = sealed + MS * sum(
+                stalled(stalls, sealed - self._bound, until)
+                for stalls in (seen.stalls, self._stalls)
+            )
             own = histories(note for note in seen.writes if note[2] > since and note[3] < until)
             for key, value, begin, end in seen.reads:
                 if value is not None or not since < begin <= end < until:

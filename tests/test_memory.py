@@ -302,6 +302,34 @@ class TestInvalidation:
         tier.invalidate_many("other" for _ in range(2) if use_the_tier("key") or True)
         assert not tier.entries
 
+    @pytest.mark.parametrize("change", ["put", "retime"])
+    def test_a_key_that_is_changed_while_it_is_looked_at_is_looked_at_again(self, tier, change):
+        """So what a node writes in an outage outlives a subscription that begins meanwhile."""
+        tier.put("key", make_copy("old"), FOREVER)
+        own: set[str] = set()
+
+        def is_not_own(key: str) -> bool:
+            answer = key not in own
+            if answer:
+                own.add(key)
+                if change == "put":
+                    tier.put(key, make_copy("new"), FOREVER)
+                else:
+                    tier.retime(key, FOREVER)
+            return answer
+
+        assert tier.invalidate_where(is_not_own) == 0
+        assert held(tier, "key") == ("new" if change == "put" else "old")
+
+    def test_a_key_that_is_recast_while_it_is_looked_at_goes(self, tier):
+        tier.put("key", make_copy("value"), FOREVER)
+
+        def recast(key: str) -> bool:
+            return tier.recast(tier.entries[key], make_copy("value"))
+
+        assert tier.invalidate_where(recast) == 1
+        assert not tier.entries
+
     @pytest.mark.parametrize("policy", POLICIES)
     def test_all_copies_go_at_once(self, policy):
         tier = make_tier(policy=policy)

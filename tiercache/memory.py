@@ -191,8 +191,8 @@ class MemoryTier(Bounded):
     def invalidate_where(self, match: Callable[[str], bool]) -> int:
         """Void all tickets at once, then drop the copies of the keys that match.
 
-        The lock is held for at most `SLICE` entries at a time, and never while `match` runs. A
-        copy put in meanwhile, with a newer ticket, may be dropped as well.
+        The lock is held for at most `SLICE` entries at a time, and never while `match` runs. So a
+        key may change between the two; then `match` is asked again.
 
         Returns:
             How many fresh copies were dropped.
@@ -200,14 +200,9 @@ class MemoryTier(Bounded):
         now = self._clock()
         with self._lock:
             self._epoch_of_all += 1
-        dropped = 0
         # list() over a dict (of which there may be several) runs no Python code, so under the GIL
         # nobody changes it meanwhile
-        for part in _slices(list(self.entries)):
-            if matching := [key for key in part if match(key)]:
-                with self._lock:
-                    dropped += sum(self._discard(key, now) for key in matching)
-        return dropped
+        return sum(self._discard_where(part, match, now) for part in _slices(list(self.entries)))
 
     def pause(self) -> None:
         """Void all tickets, and hold nothing new from Redis until `resume`.
@@ -371,6 +366,22 @@ class MemoryTier(Bounded):
             entry.queue = None
             with suppress(AttributeError):  # the one that was being linked may lack them
                 del entry.before, entry.after
+
+    def _discard_where(self, keys: list[str], match: Callable[[str], bool], now: float) -> int:
+        """Drop those of the keys that match, and still did when nobody could change them."""
+        dropped = 0
+        while keys:
+            tickets = [self.ticket(key) for key in keys]
+            asked = zip(keys, tickets, strict=True)
+            matching = [(key, ticket) for key, ticket in asked if match(key)]
+            keys = []
+            with self._lock:
+                for key, ticket in matching:
+                    if self.ticket(key) == ticket:
+                        dropped += self._discard(key, now)
+                    else:
+                        keys.append(key)
+        return dropped
 
     def _raise_epoch(self, key: str) -> None:
         self._epochs[hash(key) % STRIPES] += 1

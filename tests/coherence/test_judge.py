@@ -141,6 +141,18 @@ def test_an_own_write_is_not_lost_while_everybody_is_cut_off() -> None:
     assert verdict_on(removed, idle, windows=[window]).wrong == []
 
 
+def test_what_was_told_before_all_were_cut_off_may_be_heard_a_little_later() -> None:
+    """Who had been away before the server was may have been healing until then."""
+    window = Window(115 * MS, 180 * MS, 181 * MS)
+    healing = Seen(events=OUTAGE)
+    early = Seen(writes=at((1, 110, 111)), reads=at((None, 116, 117)), events=OUTAGE)
+    assert verdict_on(early, healing, windows=[window]).wrong == []
+    node = Seen(writes=at((1, 118, 119)), reads=at((None, 120, 121)), events=OUTAGE)
+    assert len(verdict_on(node, healing, windows=[window]).lost) == 1
+    node.stalls = [(116 * MS, 126 * MS)]
+    assert verdict_on(node, healing, windows=[window]).wrong == []
+
+
 def counting(*sums: tuple[int | None, float, float]) -> Seen:
     return Seen(sums=at(*sums, key="counter0"))
 

