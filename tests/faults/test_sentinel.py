@@ -337,8 +337,7 @@ def test_a_switch_that_nobody_notices_by_an_error(
     """The old primary goes on answering, listening ones included: Sentinel's word is enough."""
     nodes = make_nodes(guarded.url, **guarded.options)
     guarded.client.execute_command("SENTINEL", "DEBUG", "publish-period", CALM)
-    guarded.fail_over()
-    eventually(lambda: (nodes.call(), guarded.named() == guarded.replica.port)[1], within=SWITCH)
+    eventually(lambda: (nodes.call(), guarded.replaced_by_order())[1], within=SWITCH)
     eventually(lambda: listening(guarded.replica) == 2, within=SOON)
     nodes.agree_with(guarded.replica)
     assert guarded.primary.client.role()[0] == b"master"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 START = 30.0
-END = 5.0
+END = 10.0
 """Seconds that a server may take at the most, to start and to end."""
 
 AT_ONCE = 8

@@ -135,8 +135,9 @@ class Celery(Host):
 
     def __init__(self, directory: Path, *command: str, **environment: str) -> None:
         super().__init__(directory, *command, **environment)
-        import celery
+        import celery.exceptions
 
+        self._late = celery.exceptions.TimeoutError
         broker = environment["HOSTS_BROKER"]
         self._app = celery.Celery("asking", broker=broker, backend=broker, set_as_current=False)
 
@@ -148,7 +149,10 @@ class Celery(Host):
 
     def _tasks(self, words: tuple[object, ...], number: int) -> list[dict[str, Any]]:
         sent = [self._app.send_task("work", words, expires=10) for _ in range(number)]
-        return [task.get(timeout=10, interval=0.005) for task in sent]
+        try:
+            return [task.get(timeout=10, interval=0.005) for task in sent]
+        except self._late as exc:
+            raise TimeoutError("a task was not done in time") from exc
 
     def close(self) -> None:
         self._app.close()

@@ -71,9 +71,18 @@ class Guarded:
         """Have Sentinel replace the primary soon after it falls silent."""
         self.client.sentinel_set(SERVICE, "down-after-milliseconds", DOWN_AFTER)
 
-    def fail_over(self) -> None:
-        """Have the replica take the primary's place, as an operator does, and the old one live."""
-        self.client.execute_command("SENTINEL", "FAILOVER", SERVICE)
+    def replaced_by_order(self) -> bool:
+        """Have the replica take the primary's place, as an operator does, and the old one live.
+
+        Returns:
+            Whether it has. Sentinel gives up as in `SWITCH`, and what it was ordered to do it does
+            not try again.
+        """
+        if self.named() == self.replica.port:
+            return True
+        if "failover_in_progress" not in self.client.sentinel_master(SERVICE)["flags"]:
+            self.client.execute_command("SENTINEL", "FAILOVER", SERVICE)
+        return False
 
     def named(self) -> int:
         """Return the port of the server that Sentinel names."""
