@@ -187,9 +187,13 @@ def test_an_event_is_what_its_text_begins_with(
     with caplog.at_level(logging.DEBUG, "tiercache"):
         make_cache("away").get("k")
         make_cache()
+        # A cache has joined a moment before it says so.
+        eventually(
+            lambda: (
+                {"tiercache.redis.away", "tiercache.backplane.joined"}
+                <= {getattr(record, "event", None) for record in caplog.records}
+            )
+        )
     records = [record for record in caplog.records if record.name == "tiercache"]
-    assert {"tiercache.redis.away", "tiercache.backplane.joined"} <= {
-        getattr(record, "event", None) for record in records
-    }
     for record in records:
         assert record.getMessage().startswith(f"{record.event}:")  # type: ignore[attr-defined]

@@ -99,7 +99,7 @@ def test_a_signal_ends_a_run_and_the_next_one_goes_on(
     assert str(warm.state) in errors
     assert "Traceback" not in errors
     done = int(out.split("loaded")[1].split()[0])
-    assert 5 <= done <= 6
+    assert 5 <= done <= 6, (out, errors)
     assert origin.count == 8
 
     origin.forget()
