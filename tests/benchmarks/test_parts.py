@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import cores, parts
 from benchmarks.parts import growth, insertions, memory, memory_filled, operations, threads
-from benchmarks.parts.insertions import MEAN, NEARLY_ALL, OWN_WORST, WORST, Times
+from benchmarks.parts.insertions import MEAN, NEARLY_ALL, WORST, Times
 from benchmarks.parts.memory import Grown
 from tests.benchmarks.made import a_figure, a_run
 
@@ -61,16 +61,18 @@ def test_a_quantile_is_what_so_many_are_at_most():
     assert insertions.quantile([5], 0.999) == 5
 
 
-def test_the_worst_insertion_is_told_with_and_without_the_collector():
+def test_the_worst_insertion_has_in_it_whatever_happened():
     times = Times(
-        array("d", [2e-6, 3e-6]),
-        array("d", [1e-6, 5e-3, 3e-6]),
-        array("d", [1e-6, 4e-3, 2e-6]),
-        {1},
+        array("d", [2e-6, 3e-6]), array("d", [1e-6, 5e-3, 3e-6]), array("d", [1e-6, 4e-3, 2e-6])
     )
-    assert times.figures() == pytest.approx(
-        {MEAN: 2.5, NEARLY_ALL: 5000, WORST: 5000, OWN_WORST: 2}
-    )
+    assert times.figures() == pytest.approx({MEAN: 2.5, NEARLY_ALL: 5000, WORST: 5000})
+
+
+def test_its_own_worst_is_what_happens_each_time_and_is_not_the_collectors():
+    first = Times(processors=array("d", [1e-6, 4e-3, 2e-6, 9e-3, 8e-3]), collected={3, 4})
+    second = Times(processors=array("d", [5e-3, 2e-6, 7e-6, 3e-6, 8e-3]), collected={4})
+    assert insertions.own_worst([first, second]) == pytest.approx(3)
+    assert insertions.own_worst([first]) == pytest.approx(4000)
 
 
 def test_the_insertions_in_which_the_collector_ran_are_noted():
