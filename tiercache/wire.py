@@ -162,9 +162,8 @@ class Wire:
         self, script: str, keys: tuple[str, ...], *arguments: Any, also: tuple[str, ...] = ()
     ) -> Command:
         """Return the command that changes keys, ends their loads, and tells of it."""
-        leases = tuple([lease_of(key) for key in keys])
         message = ("", "") if self.post is None else self.post.of(keys)
-        return scripts.run(script, (*keys, *leases, *also), *message, *arguments)
+        return scripts.run(script, (*keys, *map(lease_of, keys), *also), *message, *arguments)
 
 
 def unknown_scripts(sent: Sequence[Command], replies: Sequence[Any]) -> list[tuple[int, Command]]:
