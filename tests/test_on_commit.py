@@ -16,7 +16,6 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.connection import ConnectionDoesNotExist
 
 from tests.coherence.nodes import hold, pair_settings
@@ -145,8 +144,8 @@ def elsewhere(look: Callable[[], Any]) -> Any:
 
 
 def hang_up() -> None:
-    """Close this thread's connection, which Django does not do to a database in memory."""
-    BaseDatabaseWrapper.close(connections["default"])
+    """Close this thread's connection, as the end of a request does."""
+    connections["default"].close()
 
 
 def seen(cache: Any) -> dict[str, Any]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from django.core.handlers.asgi import ASGIHandler
-from django.core.signals import request_finished
-from django.db import connections
 from django.test import override_settings
 
 from gateway_project import recent
@@ -36,26 +33,6 @@ NAMES = (
     "TIERCACHE_REDIS_URL",
     "GATEWAY_ROUTES",
 )
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _requests_close_their_databases() -> Iterator[None]:
-    """A request under ASGI has a thread of its own, and so a connection, which ends with it.
-
-    Django closes it, but for one to a database in memory, which would only be thrown away.
-    """
-
-    def close(**_: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
-            return
-        for connection in connections.all(initialized_only=True):
-            if connection.connection is not None:
-                connection.connection.close()
-                connection.connection = None
-
-    request_finished.connect(close)
-    yield
-    request_finished.disconnect(close)
 
 
 @pytest.fixture
