@@ -1,0 +1,1 @@
+"""A database engine for the tests: Django looks for what is in `base`."""
